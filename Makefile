@@ -1,0 +1,97 @@
+# Every target carries its sentence behind `##`; `make` prints them. Nothing but python3 (>= 3.11, with venv), make and
+# git is asked of the machine: the first target that needs it makes .venv from the hash-pinned locks.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := crypto schemas protocol client_sdk server desk migrations tests examples
+WORKERS ?= auto
+
+.PHONY: help install format lint types imports dependencies test check vectors schemas requirements demo relay desk migrate lock dist clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(READY): requirements/dev.lock pyproject.toml
+	@echo "Setting up $(VENV) from requirements/dev.lock (once, about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "quietway needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(READY) ## make .venv and install the project in it
+
+format: $(READY) ## format the code
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix --select I $(SOURCES)
+
+lint: $(READY) ## check style and common mistakes (ruff)
+	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "Run: make format"; exit 1; }
+	@$(BIN)/ruff check $(SOURCES)
+
+types: $(READY) ## check types (mypy --strict)
+	@$(BIN)/mypy
+
+imports: $(READY) ## check who imports whom (import-linter)
+	@$(BIN)/lint-imports
+
+dependencies: $(READY) ## check that what is imported is declared, and the other way round (deptry)
+	@$(BIN)/deptry --no-ansi crypto schemas protocol client_sdk server desk migrations
+
+check: lint types imports dependencies ## all of the above, and that the exported schemas are fresh
+	@$(BIN)/python -m quietway_schemas.export --check schemas/json
+
+test: $(READY) ## run the tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal -q
+
+vectors: $(READY) ## write crypto/vectors/ anew, then read them back with the independent reader
+	@$(BIN)/python crypto/vectors/make_vectors.py
+	@$(BIN)/python -m pytest -q tests/crypto/test_vectors.py tests/reader
+
+schemas: $(READY) ## export the JSON Schemas and codes.csv to schemas/json/
+	@$(BIN)/python -m quietway_schemas.export schemas/json
+
+requirements: $(READY) ## print the requirements, one line a row, with the tests that hold each
+	@$(BIN)/python tests/house/requirements.py
+
+demo: $(READY) ## watch three agencies coordinate (SCENE=name plays one scene, REFERRAL=file sends a FHIR ServiceRequest)
+	@SCENE="$(SCENE)" REFERRAL="$(REFERRAL)" $(BIN)/python examples/demo
+
+relay: $(READY) ## run a relay on this machine, until Ctrl-C (its files go to build/relay)
+	@mkdir -p build/relay
+	@$(BIN)/quietway-relay serve --database build/relay/relay.db
+
+desk: $(READY) ## show what the desk can do
+	@$(BIN)/quietway --help
+
+migrate: $(READY) ## bring build/relay's database to the newest schema
+	@mkdir -p build/relay
+	@$(BIN)/quietway-relay migrate --database build/relay/relay.db
+
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links $(LOCK_FLAGS) pyproject.toml
+
+lock: ## compile requirements/*.lock anew from pyproject.toml (LOCK_FLAGS=--upgrade for newer versions)
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(PIP) install uv; }
+	@$(COMPILE) --output-file requirements/base.lock
+	@$(COMPILE) --extra server --constraint requirements/base.lock --output-file requirements/server.lock
+	@$(COMPILE) --extra desk --constraint requirements/base.lock --output-file requirements/desk.lock
+	@$(COMPILE) --extra server --extra desk --extra dev --constraint requirements/server.lock --output-file requirements/dev.lock
+
+dist: $(READY) ## build the wheel, install it alone into an empty environment, and run the README's program with it
+	@rm -rf dist build/dist
+	@$(BIN)/python -m hatchling build --target wheel --target sdist
+	@$(PYTHON) -m venv build/dist
+	@build/dist/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/base.lock
+	@build/dist/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-index dist/*.whl
+	@$(BIN)/python tests/house/readme_program.py > build/dist/program.py
+	@cd build/dist && bin/python -I program.py
+	@echo "dist/ holds the wheel and the source; the README's program ran with the wheel alone."
+
+clean: ## remove everything that was built, .venv included
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,179 @@
+"""Answers to what the engine asks: who is behind an agency, seal this, open that.
+
+Everything here happens inside the device. Sealing takes the directory's word only for what it has
+verified, uses the live key and no other, and never goes below a suite that was once used for a
+device: then it says why it did not seal instead.
+
+Spec: docs/spec/envelope.md, "Sealed" and "Opening".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quietway.engine.conversations import chain_key, misses_before
+from quietway.engine.inputs import (
+    Addressed,
+    Addressee,
+    EnvelopeOpened,
+    EnvelopeRefused,
+    Sealed,
+    SealedCopy,
+    Unsealed,
+)
+from quietway.sealing import (
+    SUITE_REFUSED,
+    OpeningRefused,
+    Reader,
+    Recipient,
+    open_envelope,
+    seal_message,
+)
+from quietway_crypto.errors import CryptoError
+from quietway_crypto.suites import available_suites
+from quietway_schemas.envelope import HEADER_BYTES, SUITE_HYBRID, SUITE_SEALED_BOX, Header
+from quietway_schemas.errors import SchemaError
+from quietway_schemas.ids import EnvelopeId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quietway.engine.effects import Address, Seal
+    from quietway.engine.state import State
+    from quietway.keyring.keyring import Keyring
+    from quietway.keyring.trust import Directory, VerifiedDevice
+    from quietway.ports import Entropy
+    from quietway.sealing import Opened
+    from quietway_schemas.envelope import EnvelopeClass
+    from quietway_schemas.ids import AgencyId, DeviceId
+    from quietway_schemas.instants import Instant
+
+UNREACHABLE = "unreachable"
+_ID_BYTES = 16
+_SECRET_BYTES = 32
+
+
+class _NotSealed(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Answers:
+    """Answers for one device.
+
+    Attributes:
+        touched: True while the directory holds something that is not in the store yet.
+    """
+
+    def __init__(self, keyring: Keyring, directory: Directory, entropy: Entropy) -> None:
+        self.touched = True
+        self._keyring = keyring
+        self._directory = directory
+        self._entropy = entropy
+        self._suites = tuple(sorted(int(suite) for suite in available_suites()))
+        self._reader = Reader(
+            device=keyring.device,
+            mailbox=keyring.mailbox,
+            suites=self._suites,
+            find_key=keyring.epoch_pair,
+            find_signer=directory.device,
+            is_partner=lambda agency: agency in directory.pinned(),
+        )
+
+    def address(self, asked: Address, *, now: Instant) -> Addressed:
+        """Say which devices are behind the agencies at this moment, one's own included."""
+        mine = self._keyring.agency
+        agencies = dict.fromkeys((*asked.to, mine))
+        found = {agency: self._directory.devices_of(agency) for agency in agencies}
+        return Addressed(
+            now=now,
+            local_id=asked.local_id,
+            devices=tuple(
+                Addressee(agency, held.device) for agency in agencies for held in found[agency]
+            ),
+            absent=tuple(agency for agency in asked.to if not found[agency]),
+            manifest_version=max(1, self._directory.manifest_version(mine)),
+            entropy=self._entropy.draw(2 * _ID_BYTES),
+        )
+
+    def seal(self, asked: Seal, *, now: Instant) -> Sealed:
+        """Seal a core to each device that has a live key, and say why not to the others."""
+        copies: list[SealedCopy] = []
+        unsealed: list[Unsealed] = []
+        for agency, device in asked.devices:
+            try:
+                copies.append(self._seal_one(asked, agency, device, now))
+            except _NotSealed as reason:
+                unsealed.append(Unsealed(device, reason.reason))
+        return Sealed(now, asked.local_id, tuple(copies), tuple(unsealed))
+
+    def open(self, envelope: bytes, *, seq: int, now: Instant) -> EnvelopeOpened | EnvelopeRefused:
+        """Open and verify an envelope, or say why not."""
+        try:
+            return EnvelopeOpened(now, seq, open_envelope(envelope, reader=self._reader, now=now))
+        except OpeningRefused as refused:
+            return EnvelopeRefused(now, seq, _read_id(envelope), envelope, refused.reason)
+
+    def misses_before(self, state: State, opened: Opened) -> bool:
+        """Say whether something that was said before this message has not arrived."""
+        core = opened.core
+        return misses_before(state, chain_key(core), core.seq, core.prev)
+
+    def _seal_one(
+        self, asked: Seal, agency: AgencyId, device: DeviceId, now: Instant
+    ) -> SealedCopy:
+        held = self._directory.device(agency, device)
+        if held is None:
+            raise _NotSealed(UNREACHABLE)
+        recipient = self._find_recipient(held, asked.class_, now)
+        try:
+            record = seal_message(
+                asked.core,
+                class_=asked.class_,
+                recipient=recipient,
+                identity=self._keyring.identity,
+                envelope_id=EnvelopeId(self._entropy.draw(_ID_BYTES)),
+                withdraw_secret=self._entropy.draw(_SECRET_BYTES),
+            )
+        except CryptoError:
+            raise _NotSealed(UNREACHABLE) from None
+        self._raise_floor(device, recipient.suite)
+        return SealedCopy(device, recipient.epoch, record.pack())
+
+    def _find_recipient(
+        self, held: VerifiedDevice, class_: EnvelopeClass, now: Instant
+    ) -> Recipient:
+        suite = choose_suite(
+            self._suites, held.suites, floor=self._directory.suite_floor(held.device)
+        )
+        epoch = class_.epoch_of(now)
+        key = self._directory.epoch_key(held.device, class_, epoch, suite, agency=held.agency)
+        if key is None:
+            raise _NotSealed(UNREACHABLE)
+        return Recipient(held.device, held.mailbox, suite, epoch, key)
+
+    def _raise_floor(self, device: DeviceId, suite: int) -> None:
+        if self._directory.suite_floor(device) < suite:
+            self._directory.raise_suite_floor(device, suite)
+            self.touched = True
+
+
+def choose_suite(mine: Sequence[int], theirs: Sequence[int], *, floor: int) -> int:
+    """Choose the suite for a device: the hybrid one where both certificates have it.
+
+    Raises:
+        _NotSealed: `suite_refused`: it would be a weaker one than was used for it before.
+    """
+    both = SUITE_HYBRID in mine and SUITE_HYBRID in theirs
+    suite = SUITE_HYBRID if both else SUITE_SEALED_BOX
+    if suite < floor:
+        raise _NotSealed(SUITE_REFUSED)
+    return suite
+
+
+def _read_id(envelope: bytes) -> EnvelopeId | None:
+    try:
+        return Header.unpack(envelope[:HEADER_BYTES]).envelope_id
+    except SchemaError:
+        return None

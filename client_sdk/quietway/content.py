@@ -1,0 +1,64 @@
+"""What is said, as the dictionary has it: the content types and ids of a program's messages.
+
+Every constructor refuses what the dictionary does not allow, with the field's name and never its
+value. Codes are listed by `quietway.codes`.
+
+Spec: schemas/README.md, "Content".
+"""
+
+from __future__ import annotations
+
+from quietway_schemas.content.audience import AudienceList
+from quietway_schemas.content.base import ContentModel
+from quietway_schemas.content.message import MessageText
+from quietway_schemas.content.receipt import ReceiptOpened, ReceiptStored
+from quietway_schemas.content.referral import (
+    Episode,
+    Receiving,
+    ReferralAck,
+    ReferralAnswer,
+    ReferralCancel,
+    ReferralFeedback,
+    ReferralOutcome,
+    ReferralPacket,
+    ReferralReopen,
+    Referring,
+    VspContact,
+)
+from quietway_schemas.content.status import StatusIndicator
+from quietway_schemas.errors import ContentError
+from quietway_schemas.ids import (
+    AgencyId,
+    CaseRef,
+    ConversationId,
+    DeviceId,
+    MessageId,
+    ReferralRef,
+)
+
+__all__ = [
+    "AgencyId",
+    "AudienceList",
+    "CaseRef",
+    "ContentError",
+    "ContentModel",
+    "ConversationId",
+    "DeviceId",
+    "Episode",
+    "MessageId",
+    "MessageText",
+    "ReceiptOpened",
+    "ReceiptStored",
+    "Receiving",
+    "ReferralAck",
+    "ReferralAnswer",
+    "ReferralCancel",
+    "ReferralFeedback",
+    "ReferralOutcome",
+    "ReferralPacket",
+    "ReferralRef",
+    "ReferralReopen",
+    "Referring",
+    "StatusIndicator",
+    "VspContact",
+]

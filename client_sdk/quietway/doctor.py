@@ -1,0 +1,140 @@
+"""`doctor`: looks at what has to be in order, and says what to do where it is not.
+
+It changes nothing and never raises: what it can't look at is a finding too.
+
+Spec: docs/reference/sdk.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quietway.errors import QuietwayError, StoreRolledBack, Unreachable
+from quietway.history import count_notices
+from quietway.reports import Finding
+from quietway.speaking import list_outbox, list_partners
+from quietway_crypto.suites import available_suites
+from quietway_schemas.envelope import SUITE_HYBRID, EnvelopeClass
+from quietway_schemas.instants import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from quietway.agent import Agent
+
+
+async def examine(agent: Agent) -> list[Finding]:
+    """Look at everything, the nearest first."""
+    looks: tuple[Callable[[Agent], Awaitable[Finding]], ...] = (
+        _look_at_store,
+        _look_at_suites,
+        _look_at_relay,
+        _look_at_manifest,
+        _look_at_keys,
+        _look_at_partners,
+        _look_at_outbox,
+        _look_at_notices,
+    )
+    return [await look(agent) for look in looks]
+
+
+async def _look_at_store(agent: Agent) -> Finding:
+    if agent.state.reading.copied:
+        return _from_problem("store", StoreRolledBack())
+    messages = len(await agent.store.scan("message"))
+    return Finding("store", True, f"It opens; {messages} messages are in it.")  # noqa: FBT003 - `ok` reads well
+
+
+async def _look_at_suites(agent: Agent) -> Finding:
+    del agent
+    hybrid = SUITE_HYBRID in available_suites()
+    return Finding(
+        "post-quantum sealing",
+        hybrid,
+        "This machine seals and opens with it." if hybrid else "This machine can't.",
+        "" if hybrid else "Nothing to do on this machine: its messages are sealed classically.",
+    )
+
+
+async def _look_at_relay(agent: Agent) -> Finding:
+    try:
+        await agent.check_clock()
+    except QuietwayError as problem:
+        return _from_problem("relay and clock", problem)
+    return Finding("relay and clock", True, "The relay answers, and the clocks agree.")  # noqa: FBT003 - as above
+
+
+async def _look_at_manifest(agent: Agent) -> Finding:
+    expires = agent.directory.manifest_expires(agent.keyring.agency)
+    days = (expires - agent.clock.now()) // DAY
+    ok = days > 0
+    return Finding(
+        "this agency's manifest",
+        ok,
+        f"It is valid for {days} more days." if ok else "It is not published, or has run out.",
+        "" if ok else "Run a synchronisation while the relay can be reached.",
+    )
+
+
+async def _look_at_keys(agent: Agent) -> Finding:
+    now = agent.clock.now()
+    device = agent.keyring.device
+    suite = max(int(suite) for suite in available_suites())
+    lacking = [
+        class_.name.lower()
+        for class_ in EnvelopeClass
+        if agent.directory.epoch_key(device, class_, class_.epoch_of(now), suite) is None
+    ]
+    return Finding(
+        "keys for receiving",
+        not lacking,
+        f"Missing on the relay: {', '.join(lacking)}." if lacking else "Published for today.",
+        "Run a synchronisation: it publishes them." if lacking else "",
+    )
+
+
+async def _look_at_partners(agent: Agent) -> Finding:
+    partners = list_partners(agent)
+    silent = [partner.agency_code for partner in partners if not partner.programs]
+    return Finding(
+        "partners",
+        not silent,
+        f"Without a known device: {', '.join(silent)}."
+        if silent
+        else f"{len(partners)}, and each can be written to.",
+        "Ask them to switch a device on; run a synchronisation after that." if silent else "",
+    )
+
+
+async def _look_at_outbox(agent: Agent) -> Finding:
+    entries = list_outbox(agent)
+    late = [entry for entry in entries if entry.state == "expired_unsent"]
+    stuck = [entry for entry in entries if entry.state == "unreachable"]
+    waiting = sum(entry.state in {"not_yet_sent", "sealed"} for entry in entries)
+    if late:
+        return Finding(
+            "outbox",
+            False,  # noqa: FBT003 - as above
+            f"{len(late)} messages could not be sent in time.",
+            "Tell their recipients by another way, or write them again.",
+        )
+    if stuck:
+        return _from_problem("outbox", Unreachable((*stuck[0].waiting_for, "A device")[0]))
+    return Finding("outbox", True, f"{waiting} messages wait to be sent.")  # noqa: FBT003 - as above
+
+
+async def _look_at_notices(agent: Agent) -> Finding:
+    counts = await count_notices(agent)
+    told = ", ".join(f"{reason}: {count}" for reason, count in sorted(counts.items()))
+    return Finding(
+        "envelopes given up",
+        not counts,
+        told or "None.",
+        "Some may be from agencies you have not accepted yet; ask your partners." if counts else "",
+    )
+
+
+def _from_problem(name: str, problem: QuietwayError) -> Finding:
+    # An error's first sentence says what is the case, the rest what to do.
+    detail, _, what_next = str(problem).partition(". ")
+    return Finding(name, False, f"{detail.rstrip('.')}.", what_next)  # noqa: FBT003 - as above

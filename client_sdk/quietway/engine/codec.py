@@ -1,0 +1,344 @@
+"""The state as rows of the store, and back. Each entry is one row: a step writes what it changed.
+
+Rows are canonical JSON (sealed records are bytes as they are). A field is never given another
+meaning; a reader takes a field that is missing at its default, so a later version reads what this
+one wrote.
+
+Spec: docs/decisions/one-row-store.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from quietway.engine.state import (
+    Chain,
+    Delivery,
+    Entry,
+    Kept,
+    Place,
+    Progress,
+    Reading,
+    State,
+    Thread,
+)
+from quietway.ports import Delete, Put
+from quietway_crypto.encoding import decode_base64, encode_base64
+from quietway_schemas.canonical import decode_strict, encode_canonical
+from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.ids import AgencyId, ConversationId, DeviceId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from quietway.ports import Row
+
+READING: Final = "reading"
+OUTBOX: Final = "outbox"
+PARCEL: Final = "parcel"
+THREAD: Final = "thread"
+CHAIN: Final = "chain"
+PLACE: Final = "place"
+AUDIENCE: Final = "audience"
+KEPT: Final = "kept"
+KINDS: Final = (READING, OUTBOX, PARCEL, THREAD, CHAIN, PLACE, AUDIENCE, KEPT)
+
+_LARGEST_ROW: Final = 4 * 1024 * 1024
+_ONLY: Final = b"-"
+_SEQ_BYTES: Final = 4
+_ID_BYTES: Final = 16
+
+Write: TypeAlias = Put | Delete
+_Value = TypeVar("_Value")
+
+
+class Fields:
+    """A decoded row, asked for its fields by type; what is missing is at its default."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, raw: bytes) -> None:
+        self._held = decode_strict(raw, max_bytes=_LARGEST_ROW)
+
+    def text(self, name: str) -> str:
+        """Give a text, or an empty one."""
+        found = self._held.get(name, "")
+        return found if isinstance(found, str) else ""
+
+    def number(self, name: str) -> int:
+        """Give a whole number, or 0."""
+        found = self._held.get(name, 0)
+        return found if isinstance(found, int) else 0
+
+    def truth(self, name: str) -> bool:
+        """Give a truth value, or False."""
+        return self._held.get(name) is True
+
+    def raw(self, name: str) -> bytes:
+        """Give bytes, or none."""
+        return decode_base64(self.text(name))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Give a list of texts, or an empty one."""
+        found = self._held.get(name, [])
+        return tuple(str(item) for item in found) if isinstance(found, list) else ()
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """Give a list of whole numbers, or an empty one."""
+        return tuple(int(item) for item in self.texts(name))
+
+
+def write_row(**fields: object) -> bytes:
+    """Write a row's fields; bytes become base64."""
+    told = {
+        name: encode_base64(value) if isinstance(value, bytes) else value
+        for name, value in fields.items()
+    }
+    return encode_canonical(told)
+
+
+def changes(old: State, new: State) -> list[Write]:
+    """Say what must be written to the store so that it holds `new` where it held `old`."""
+    writes: list[Write] = []
+    if old.reading != new.reading:
+        writes.append(Put(READING, _ONLY, _write_reading(new.reading)))
+    writes += _entries(old.outbox, new.outbox)
+    writes += _compare(THREAD, old.threads, new.threads, _write_thread)
+    writes += _chains(old.chains, new.chains)
+    writes += _compare(AUDIENCE, old.audiences, new.audiences, _write_audience)
+    writes += _compare(KEPT, old.kept, new.kept, _write_kept)
+    return writes
+
+
+def restore(agency: AgencyId, device: DeviceId, rows: Mapping[str, Sequence[Row]]) -> State:
+    """Build the state that these rows hold, by kind.
+
+    Raises:
+        SchemaError, CryptoError, ValueError: A row is not what this room writes.
+    """
+    reading = next((_read_reading(row.value) for row in rows[READING]), Reading())
+    return State(
+        agency=agency,
+        device=device,
+        reading=reading,
+        outbox=_read_outbox(rows[OUTBOX], rows[PARCEL]),
+        threads={row.key: _read_thread(row.value) for row in rows[THREAD]},
+        chains=_read_chains(rows[CHAIN], rows[PLACE]),
+        audiences={row.key: _read_audience(row.value) for row in rows[AUDIENCE]},
+        kept={row.key: _read_kept(row.value) for row in rows[KEPT]},
+    )
+
+
+def _compare(
+    kind: str,
+    old: Mapping[bytes, _Value],
+    new: Mapping[bytes, _Value],
+    write: Callable[[_Value], bytes],
+) -> list[Write]:
+    if old is new:
+        return []
+    writes: list[Write] = [Delete(kind, key) for key in old if key not in new]
+    for key, value in new.items():
+        if old.get(key) is not value:
+            writes.append(Put(kind, key, write(value)))
+    return writes
+
+
+def _entries(old: Mapping[bytes, Entry], new: Mapping[bytes, Entry]) -> list[Write]:
+    writes = _compare(OUTBOX, old, new, _write_entry)
+    if not writes:
+        return writes
+    return writes + _compare(PARCEL, _records(old), _records(new), lambda record: record)
+
+
+def _records(outbox: Mapping[bytes, Entry]) -> dict[bytes, bytes]:
+    return {
+        entry.local_id + held.device.value: held.record
+        for entry in outbox.values()
+        for held in entry.deliveries
+        if held.record
+    }
+
+
+def _chains(old: Mapping[bytes, Chain], new: Mapping[bytes, Chain]) -> list[Write]:
+    writes = _compare(CHAIN, old, new, _write_chain)
+    for key, chain in new.items():
+        before = old.get(key)
+        if before is not chain:
+            known = {} if before is None else before.places
+            writes += _compare(PLACE, _by_key(key, known), _by_key(key, chain.places), _write_place)
+    return writes
+
+
+def _by_key(chain: bytes, places: Mapping[int, Place]) -> dict[bytes, Place]:
+    return {chain + seq.to_bytes(_SEQ_BYTES, "big"): place for seq, place in places.items()}
+
+
+def _write_reading(reading: Reading) -> bytes:
+    return write_row(
+        cursor=reading.cursor,
+        now=reading.witness_now,
+        was=reading.witness_was,
+        confirmed=reading.confirmed,
+        copied=reading.copied,
+        forgiven=reading.forgiven,
+    )
+
+
+def _read_reading(raw: bytes) -> Reading:
+    held = Fields(raw)
+    return Reading(
+        cursor=held.number("cursor"),
+        witness_now=held.raw("now"),
+        witness_was=held.raw("was"),
+        confirmed=held.truth("confirmed"),
+        copied=held.truth("copied"),
+        forgiven=held.truth("forgiven"),
+    )
+
+
+def _write_entry(entry: Entry) -> bytes:
+    return write_row(
+        order=entry.order,
+        kind=entry.kind,
+        flash=entry.class_ is EnvelopeClass.FLASH,
+        conversation=str(entry.conversation),
+        to=[str(agency) for agency in entry.to],
+        content=entry.content,
+        composed=entry.composed,
+        core=entry.core,
+        expires=entry.expires,
+        reason=entry.reason,
+        expired=entry.expired,
+        deliveries=[_write_delivery(held) for held in entry.deliveries],
+    )
+
+
+def _write_delivery(held: Delivery) -> str:
+    # One line for each: agency, device, progress, epoch, not before, refusals, reason.
+    numbers = f"{held.epoch} {held.not_before} {held.refusals}"
+    return f"{held.agency} {held.device} {held.progress.value} {numbers} {held.reason}"
+
+
+def _read_outbox(entries: Iterable[Row], parcels: Iterable[Row]) -> dict[bytes, Entry]:
+    records = {row.key: row.value for row in parcels}
+    return {row.key: _read_entry(row.key, row.value, records) for row in entries}
+
+
+def _read_entry(local_id: bytes, raw: bytes, records: Mapping[bytes, bytes]) -> Entry:
+    held = Fields(raw)
+    return Entry(
+        local_id=local_id,
+        order=held.number("order"),
+        kind=held.text("kind"),
+        class_=EnvelopeClass.FLASH if held.truth("flash") else EnvelopeClass.CASE,
+        conversation=ConversationId.from_text(held.text("conversation")),
+        to=tuple(AgencyId.from_text(text) for text in held.texts("to")),
+        content=held.raw("content"),
+        composed=held.number("composed"),
+        core=held.raw("core"),
+        expires=held.number("expires"),
+        reason=held.text("reason"),
+        expired=held.truth("expired"),
+        deliveries=tuple(
+            _read_delivery(local_id, line, records) for line in held.texts("deliveries")
+        ),
+    )
+
+
+def _read_delivery(local_id: bytes, line: str, records: Mapping[bytes, bytes]) -> Delivery:
+    agency, device, progress, epoch, not_before, refusals, reason = line.split(" ")
+    whom = DeviceId.from_text(device)
+    return Delivery(
+        agency=AgencyId.from_text(agency),
+        device=whom,
+        progress=Progress(progress),
+        record=records.get(local_id + whom.value, b""),
+        epoch=int(epoch),
+        not_before=int(not_before),
+        reason=reason,
+        refusals=int(refusals),
+    )
+
+
+def _write_thread(thread: Thread) -> bytes:
+    return write_row(
+        incarnation=thread.incarnation,
+        next=thread.next_seq,
+        last=thread.last_core,
+        introduced=thread.introduced,
+    )
+
+
+def _read_thread(raw: bytes) -> Thread:
+    held = Fields(raw)
+    return Thread(
+        incarnation=held.raw("incarnation"),
+        next_seq=held.number("next"),
+        last_core=held.raw("last"),
+        introduced=held.truth("introduced"),
+    )
+
+
+def _write_chain(chain: Chain) -> bytes:
+    return write_row(
+        device=str(chain.device),
+        conversation=str(chain.conversation),
+        audience=chain.audience_digest,
+        incarnation=chain.incarnation,
+        seen=[str(edge) for span in chain.seen for edge in span],
+        last=chain.last_core,
+    )
+
+
+def _read_chains(chains: Iterable[Row], places: Iterable[Row]) -> dict[bytes, Chain]:
+    by_chain: dict[bytes, dict[int, Place]] = {}
+    for row in places:
+        seq = int.from_bytes(row.key[-_SEQ_BYTES:], "big")
+        by_chain.setdefault(row.key[:-_SEQ_BYTES], {})[seq] = _read_place(row.value)
+    read = {row.key: _read_chain(row.value) for row in chains}
+    return {key: replace(chain, places=by_chain.get(key, {})) for key, chain in read.items()}
+
+
+def _read_chain(raw: bytes) -> Chain:
+    held = Fields(raw)
+    edges = held.numbers("seen")
+    return Chain(
+        device=DeviceId.from_text(held.text("device")),
+        conversation=ConversationId.from_text(held.text("conversation")),
+        audience_digest=held.raw("audience"),
+        incarnation=held.raw("incarnation"),
+        seen=tuple(zip(edges[::2], edges[1::2], strict=True)),
+        last_core=held.raw("last"),
+    )
+
+
+def _write_place(place: Place) -> bytes:
+    return write_row(
+        message=place.message_id, core=place.core_hash, prev=place.prev, expires=place.expires
+    )
+
+
+def _read_place(raw: bytes) -> Place:
+    held = Fields(raw)
+    return Place(held.raw("message"), held.raw("core"), held.raw("prev"), held.number("expires"))
+
+
+def _write_audience(devices: tuple[DeviceId, ...]) -> bytes:
+    return b"".join(device.value for device in devices)
+
+
+def _read_audience(raw: bytes) -> tuple[DeviceId, ...]:
+    return tuple(
+        DeviceId(raw[start : start + _ID_BYTES]) for start in range(0, len(raw), _ID_BYTES)
+    )
+
+
+def _write_kept(held: Kept) -> bytes:
+    return write_row(envelope=held.envelope, reason=held.reason, attempts=held.attempts)
+
+
+def _read_kept(raw: bytes) -> Kept:
+    held = Fields(raw)
+    return Kept(held.raw("envelope"), held.text("reason"), held.number("attempts"))

@@ -1,0 +1,140 @@
+"""All that a step can ask for: a closed union, in three groups.
+
+*Records* are written to the store in the same commit as the state's changes. *Questions* are
+answered inside the device, by another input, before that commit: they read the directory, seal, or
+open. *Deeds* leave the device or tell the program something, and are done after the commit only.
+
+Spec: docs/spec/envelope.md, "Core" and "Opening".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from quietway.engine.inputs import Parcel
+    from quietway.sealing import Opened
+    from quietway_schemas.envelope import Core, EnvelopeClass
+    from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, MessageId
+    from quietway_schemas.instants import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReceived:
+    """Keep what was opened; `evidence` when it is the second story at one place."""
+
+    now: Instant
+    opened: Opened
+    evidence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSent:
+    """Keep what this device says or said; `core` and the id are there once it was sent.
+
+    Attributes:
+        local_id: Of the entry.
+        conversation: Where.
+        to: The agencies.
+        composed: When it was written.
+        class_: The class.
+        content: Canonical JSON.
+        core: None until it is sent.
+        message_id: None until it is sent.
+        core_hash: Empty until it is sent.
+    """
+
+    local_id: bytes
+    conversation: ConversationId
+    to: tuple[AgencyId, ...]
+    composed: Instant
+    class_: EnvelopeClass
+    content: bytes = field(repr=False)
+    core: Core | None = field(default=None, repr=False)
+    message_id: MessageId | None = None
+    core_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordNotice:
+    """Count one refusal of this class."""
+
+    now: Instant
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Say which devices are behind these agencies. Answered by `Addressed`."""
+
+    local_id: bytes
+    to: tuple[AgencyId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Seal this core to each of these devices. Answered by `Sealed`."""
+
+    local_id: bytes
+    class_: EnvelopeClass
+    core: bytes = field(repr=False)
+    devices: tuple[tuple[AgencyId, DeviceId], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Open a kept envelope again. Answered by `EnvelopeOpened` or `EnvelopeRefused`."""
+
+    envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Hand these to the relay, all for one agency. Answered by `Accepted`, `Rejected`, or not."""
+
+    agency: AgencyId
+    parcels: tuple[Parcel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Tell the relay that this number of the mailbox is recorded here."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellReceived:
+    """A message was shown its place: tell the program."""
+
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
+class TellStored:
+    """Every copy of an entry is on the relay's disk."""
+
+    now: Instant
+    local_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TellGap:
+    """Something is missing before this message."""
+
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
+class TellDropped:
+    """An envelope was given up, for a reason of this class."""
+
+    now: Instant
+    reason: str
+
+
+Record: TypeAlias = RecordReceived | RecordSent | RecordNotice
+Question: TypeAlias = Address | Seal | Reopen
+Deed: TypeAlias = Submit | Acknowledge | TellReceived | TellStored | TellGap | TellDropped
+Effect: TypeAlias = Record | Question | Deed

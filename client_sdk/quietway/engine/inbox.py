@@ -1,0 +1,160 @@
+"""What came: recorded once, in its place, and acknowledged; or given up, and acknowledged too.
+
+Whatever happens to an envelope here, the relay sees one acknowledgement and nothing else. What
+cannot be opened yet is kept sealed in this store, so it never stands in the way of what came after
+it.
+
+Spec: docs/spec/envelope.md, "Opening".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from quietway.engine.conversations import Standing, enter, find_chain, judge, misses_before
+from quietway.engine.effects import (
+    Acknowledge,
+    RecordNotice,
+    RecordReceived,
+    Reopen,
+    TellDropped,
+    TellGap,
+    TellReceived,
+)
+from quietway.engine.state import Kept, State, with_item, without_item
+from quietway.sealing import (
+    FORKED,
+    NOT_ADDRESSED,
+    PENDING,
+    STRANGER,
+    UNDECRYPTABLE,
+    UNKNOWN_SIGNER,
+    digest_audience,
+)
+from quietway_schemas.content.audience import AudienceList
+
+if TYPE_CHECKING:
+    from quietway.engine.effects import Effect
+    from quietway.engine.inputs import EnvelopeOpened, EnvelopeRefused, RetryKept
+    from quietway.sealing import Opened
+    from quietway_schemas.instants import Instant
+
+MOST_ATTEMPTS: Final = 5
+MOST_KEPT: Final = 1_000
+_KEPT: Final = frozenset({PENDING, STRANGER, UNDECRYPTABLE})
+
+Outcome = tuple[State, "tuple[Effect, ...]"]
+
+
+def receive(state: State, given: EnvelopeOpened) -> Outcome:
+    """Record a message that was opened and verified, once; refuse what is not for this device."""
+    opened = given.opened
+    state = _advance(state, given.seq)
+    state = replace(state, kept=without_item(state.kept, opened.header.envelope_id.value))
+    state = learn_audience(state, opened)
+    if not is_addressed(state, opened):
+        return state, (*_drop(given.now, NOT_ADDRESSED), *_acknowledge(given.seq))
+    chain = find_chain(state, opened)
+    match judge(chain, opened):
+        case Standing.KNOWN:
+            return state, _acknowledge(given.seq)
+        case Standing.FORKED:
+            evidence = RecordReceived(given.now, opened, evidence=True)
+            return state, (evidence, *_drop(given.now, FORKED), *_acknowledge(given.seq))
+        case Standing.NEW:
+            state = enter(state, chain, opened)
+            return state, (*_tell(state, given.now, opened), *_acknowledge(given.seq))
+
+
+def refuse(state: State, given: EnvelopeRefused) -> Outcome:
+    """Keep what may open later; count and forget the rest."""
+    state = _advance(state, given.seq)
+    name = None if given.envelope_id is None else given.envelope_id.value
+    if name is None or given.reason not in _KEPT:
+        kept = state.kept if name is None else without_item(state.kept, name)
+        effects = (*_drop(given.now, given.reason), *_acknowledge(given.seq))
+        return replace(state, kept=kept), effects
+    if given.seq:
+        return _keep(state, name, given)
+    return _try_again_later(state, name, given)
+
+
+def retry(state: State, given: RetryKept) -> Outcome:
+    """Open everything that was kept once more."""
+    del given
+    return state, tuple(Reopen(held.envelope) for held in state.kept.values())
+
+
+def learn_audience(state: State, opened: Opened) -> State:
+    """Remember which devices a digest stands for. Nobody can name others for the same digest."""
+    if not isinstance(opened.content, AudienceList):
+        return state
+    devices = opened.content.devices
+    digest = opened.core.audience_digest
+    if digest_audience(devices) != digest or digest in state.audiences:
+        return state
+    return replace(state, audiences=with_item(state.audiences, digest, devices))
+
+
+def is_addressed(state: State, opened: Opened) -> bool:
+    """Say whether a message is for this device, as far as its audience is known.
+
+    An audience list must be the one that its own core's digest stands for. A device does not seal
+    to itself, so what seems to come from this one is an echo.
+    """
+    core = opened.core
+    if core.device == state.device:
+        return False
+    audience = state.audiences.get(core.audience_digest)
+    if audience is None:
+        return not isinstance(opened.content, AudienceList)
+    if isinstance(opened.content, AudienceList) and opened.content.devices != audience:
+        return False
+    return state.device in audience and core.device in audience
+
+
+def _tell(state: State, now: Instant, opened: Opened) -> tuple[Effect, ...]:
+    chain = find_chain(state, opened)
+    misses = misses_before(state, chain.key, opened.core.seq, opened.core.prev)
+    gap: tuple[Effect, ...] = (TellGap(opened),) if misses else ()
+    if isinstance(opened.content, AudienceList):
+        return gap
+    return (RecordReceived(now, opened), TellReceived(opened), *gap)
+
+
+def _keep(state: State, name: bytes, given: EnvelopeRefused) -> Outcome:
+    if name in state.kept:
+        return state, _acknowledge(given.seq)
+    if len(state.kept) >= MOST_KEPT:
+        return state, (*_drop(given.now, given.reason), *_acknowledge(given.seq))
+    kept = with_item(state.kept, name, Kept(given.envelope, given.reason))
+    return replace(state, kept=kept), _acknowledge(given.seq)
+
+
+def _try_again_later(state: State, name: bytes, given: EnvelopeRefused) -> Outcome:
+    held = state.kept.get(name)
+    # A stranger's envelope waits for the invitation to be accepted, until no key opens it any more.
+    if held is None or given.reason == STRANGER:
+        return state, ()
+    tried = Kept(held.envelope, given.reason, held.attempts + 1)
+    if given.reason == UNDECRYPTABLE and tried.attempts < MOST_ATTEMPTS:
+        return replace(state, kept=with_item(state.kept, name, tried)), ()
+    # The whole directory was read, and still nobody vouches for the signer; or it was tried often
+    # enough.
+    reason = UNKNOWN_SIGNER if given.reason == PENDING else given.reason
+    return replace(state, kept=without_item(state.kept, name)), _drop(given.now, reason)
+
+
+def _advance(state: State, seq: int) -> State:
+    if seq <= state.reading.cursor:
+        return state
+    return replace(state, reading=replace(state.reading, cursor=seq))
+
+
+def _drop(now: Instant, reason: str) -> tuple[Effect, ...]:
+    return (RecordNotice(now, reason), TellDropped(now, reason))
+
+
+def _acknowledge(seq: int) -> tuple[Effect, ...]:
+    return (Acknowledge(seq),) if seq else ()

@@ -1,0 +1,224 @@
+"""All that can happen to a device: a closed union, each with the clock and randomness it needs.
+
+An input that comes twice does nothing the second time. `engine.step` matches every one of them.
+
+Spec: docs/spec/envelope.md, "Core" and "Opening".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from quietway.sealing import Opened
+    from quietway_schemas.envelope import EnvelopeClass
+    from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, EnvelopeId
+    from quietway_schemas.instants import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The store was opened: `incarnation` is 8 fresh random bytes."""
+
+    now: Instant
+    incarnation: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """Something is to be said. It has no time and no place yet: those come when it is first sent.
+
+    Attributes:
+        now: When it was written.
+        local_id: 16 fresh random bytes.
+        conversation: Where.
+        to: The agencies it is for.
+        kind: The content's type.
+        class_: The class that the type travels in.
+        content: Canonical JSON.
+    """
+
+    now: Instant
+    local_id: bytes
+    conversation: ConversationId
+    to: tuple[AgencyId, ...]
+    kind: str
+    class_: EnvelopeClass
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """The relay answers and the clock is right: send what waits."""
+
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """A device that is to get a copy."""
+
+    agency: AgencyId
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """The answer to `Address`: who is behind the agencies, by the directory of this moment.
+
+    Attributes:
+        now: Becomes `created`.
+        local_id: Of the entry.
+        devices: The eligible devices of the agencies, and of this device's own agency.
+        absent: Agencies that have no device now.
+        manifest_version: Of this device's own manifest.
+        entropy: 32 fresh random bytes.
+    """
+
+    now: Instant
+    local_id: bytes
+    devices: tuple[Addressee, ...]
+    absent: tuple[AgencyId, ...]
+    manifest_version: int
+    entropy: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCopy:
+    """One device's sealed submission record."""
+
+    device: DeviceId
+    epoch: int
+    record: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """A device that nothing could be sealed to, and why: `unreachable` or `suite_refused`."""
+
+    device: DeviceId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The answer to `Seal`."""
+
+    now: Instant
+    local_id: bytes
+    copies: tuple[SealedCopy, ...]
+    unsealed: tuple[Unsealed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One device's copy of one entry: what a submission is made of."""
+
+    local_id: bytes
+    device: DeviceId
+    record: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The relay has these on disk."""
+
+    now: Instant
+    parcels: tuple[Parcel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The relay refused a batch.
+
+    Attributes:
+        now: The clock.
+        parcels: The batch.
+        code: The problem's code.
+        blamed: Which of them was to blame, or None.
+        retry_after: Milliseconds to wait; 0 when the relay did not say.
+    """
+
+    now: Instant
+    parcels: tuple[Parcel, ...]
+    code: str
+    blamed: int | None = None
+    retry_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeOpened:
+    """An envelope from the mailbox (`seq`), or one that was kept (`seq` 0), opened and verified."""
+
+    now: Instant
+    seq: int
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeRefused:
+    """An envelope did not open.
+
+    Attributes:
+        now: The clock.
+        seq: Its number in the mailbox; 0 when it was kept here.
+        envelope_id: Its id, or None where not even the header could be read.
+        envelope: As it came.
+        reason: A class of envelope.md, "Opening"; `pending` until the whole directory was read.
+    """
+
+    now: Instant
+    seq: int
+    envelope_id: EnvelopeId | None
+    envelope: bytes = field(repr=False)
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryKept:
+    """The whole directory was read since: try again what was kept."""
+
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """The mailbox is about to be opened; `witness` is 16 fresh random bytes."""
+
+    now: Instant
+    witness: bytes
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Welcomed:
+    """The relay answered the hello."""
+
+    now: Instant
+    acknowledged: int
+    witness_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OlderCopyAccepted:
+    """A person decided to go on from this copy of the store."""
+
+    now: Instant
+
+
+Input: TypeAlias = (
+    Started
+    | Compose
+    | Flush
+    | Addressed
+    | Sealed
+    | Accepted
+    | Rejected
+    | EnvelopeOpened
+    | EnvelopeRefused
+    | RetryKept
+    | Connecting
+    | Welcomed
+    | OlderCopyAccepted
+)

@@ -1,0 +1,364 @@
+"""What is to be said: composed, placed, sealed, handed over, kept until the relay has it on disk.
+
+A message gets its time and its place when it is first sent, not when it is written, so nothing that
+waited for a week claims to be a week old. From then on its core never changes. Sealed bytes are
+handed over again exactly as they are; only when the epoch of their key is over is the same core
+sealed again, under a new envelope id. A device that nothing can be sealed to does not hold up the
+others.
+
+Spec: docs/spec/envelope.md, "Core"; docs/spec/relay-protocol.md, "Submitting".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from quietway.engine.conversations import name_thread, take_place
+from quietway.engine.effects import Address, RecordSent, Seal, Submit, TellStored
+from quietway.engine.inputs import Parcel
+from quietway.engine.state import (
+    Delivery,
+    Entry,
+    Progress,
+    State,
+    Thread,
+    with_item,
+    without_item,
+)
+from quietway.sealing import digest_audience, hash_core, name_message
+from quietway_schemas.content.audience import AudienceList
+from quietway_schemas.content.registry import encode_content
+from quietway_schemas.envelope import Core, EnvelopeClass
+from quietway_schemas.instants import DAY, HOUR, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from quietway.engine.effects import Effect
+    from quietway.engine.inputs import (
+        Accepted,
+        Addressed,
+        Addressee,
+        Compose,
+        Flush,
+        Rejected,
+        Sealed,
+    )
+    from quietway_schemas.ids import DeviceId
+    from quietway_schemas.instants import Instant
+
+AUDIENCE_KIND: Final = "audience.list"
+SHOWN_FOR_MS: Final = 30 * DAY
+SHOWN_STORED: Final = 200
+"""So many stay in the outbox after the relay has them; the messages themselves stay kept."""
+_FIRST_WAIT_MS: Final = 30 * SECOND
+_LONGEST_WAIT_MS: Final = HOUR
+_SEAL_AGAIN: Final = frozenset({"conflict", "malformed_record"})
+
+Outcome = tuple[State, "tuple[Effect, ...]"]
+
+
+def compose(state: State, given: Compose) -> Outcome:
+    """Take a message into the outbox. It has no core yet, and nothing leaves the device."""
+    if given.local_id in state.outbox:
+        return state, ()
+    entry = Entry(
+        local_id=given.local_id,
+        # Odd numbers: the even one before it is for the audience, should it need introducing.
+        order=2 * (max((held.order for held in state.outbox.values()), default=0) // 2) + 3,
+        kind=given.kind,
+        class_=given.class_,
+        conversation=given.conversation,
+        to=tuple(sorted(set(given.to))),
+        content=given.content,
+        composed=given.now,
+    )
+    return _put(state, entry), (_record(entry),)
+
+
+def flush(state: State, given: Flush) -> Outcome:
+    """Ask for everything that is due, oldest first."""
+    state, effects = _expire(state, given.now)
+    for entry in sorted(state.outbox.values(), key=lambda held: held.order):
+        if entry.settled:
+            continue
+        if not entry.core:
+            effects += (Address(entry.local_id, entry.to),)
+            continue
+        fresh = _drop_stale_records(entry, given.now)
+        state = _put(state, fresh)
+        effects += _ask_to_seal(fresh, given.now) + _submit(fresh, given.now)
+    return state, effects
+
+
+def address(state: State, given: Addressed) -> Outcome:
+    """Give an entry its audience, its place and its core; introduce an audience that is new."""
+    entry = state.outbox.get(given.local_id)
+    if entry is None or entry.core or entry.expired:
+        return state, ()
+    others = [held for held in given.devices if held.device != state.device]
+    if not others or all(held.agency == state.agency for held in others):
+        return _put(state, replace(entry, reason="unreachable")), ()
+    state, entry = _leave_absent(state, entry, given)
+    audience = tuple(sorted({held.device for held in given.devices} | {state.device}))
+    digest = digest_audience(audience)
+    copies = tuple(Delivery(held.agency, held.device) for held in _each_once(others))
+    state, effects = _introduce(state, entry, given, audience, copies)
+    state, placed = _place(state, replace(entry, deliveries=copies, reason=""), digest, given)
+    return state, (*effects, _record(placed), *_ask_to_seal(placed, given.now))
+
+
+def seal(state: State, given: Sealed) -> Outcome:
+    """Take the sealed copies in, and ask for them to be handed over."""
+    entry = state.outbox.get(given.local_id)
+    if entry is None:
+        return state, ()
+    copies = {copy.device: copy for copy in given.copies}
+    reasons = {left.device: left.reason for left in given.unsealed}
+
+    def settle(held: Delivery) -> Delivery:
+        if held.progress is not Progress.WAITING:
+            return held
+        copy = copies.get(held.device)
+        if copy is None:
+            return replace(held, reason=reasons.get(held.device, held.reason))
+        return replace(
+            held, progress=Progress.SEALED, record=copy.record, epoch=copy.epoch, reason=""
+        )
+
+    entry = replace(entry, deliveries=tuple(settle(held) for held in entry.deliveries))
+    return _put(state, entry), _submit(entry, given.now)
+
+
+def accept(state: State, given: Accepted) -> Outcome:
+    """Note what the relay has on disk, and let go of the sealed bytes."""
+    effects: tuple[Effect, ...] = ()
+    for local_id, parcels in _by_entry(given.parcels).items():
+        entry = state.outbox.get(local_id)
+        if entry is None or entry.settled:
+            continue
+        entry = _change(entry, parcels, lambda held, _: _stored(held))
+        if entry.settled:
+            entry = replace(entry, content=b"")
+            if entry.kind != AUDIENCE_KIND:
+                effects += (TellStored(given.now, local_id),)
+        state = _put(state, entry)
+    return _tidy(state), effects
+
+
+def reject(state: State, given: Rejected) -> Outcome:
+    """Put a refused batch off. What the relay blames is sealed anew where that can help."""
+    blamed = given.parcels if given.blamed is None else (given.parcels[given.blamed],)
+
+    def put_off(held: Delivery, _: Parcel) -> Delivery:
+        refusals = held.refusals + 1
+        wait = min(_FIRST_WAIT_MS * 2 ** min(refusals, 10), _LONGEST_WAIT_MS)
+        later = replace(
+            held,
+            reason=given.code,
+            refusals=refusals,
+            not_before=given.now + max(wait, given.retry_after),
+        )
+        if given.code in _SEAL_AGAIN:
+            return replace(later, progress=Progress.WAITING, record=b"")
+        return later
+
+    for local_id, parcels in _by_entry(blamed).items():
+        entry = state.outbox.get(local_id)
+        if entry is not None:
+            state = _put(state, _change(entry, parcels, put_off))
+    return state, ()
+
+
+def _tidy(state: State) -> State:
+    """Let go of audiences that everyone has, and of all but the newest messages that went out."""
+    stored = [held for held in state.outbox.values() if held.settled and not held.expired]
+    messages = sorted(
+        (held for held in stored if held.kind != AUDIENCE_KIND), key=lambda held: held.order
+    )
+    gone = {held.local_id for held in stored if held.kind == AUDIENCE_KIND}
+    gone |= {held.local_id for held in messages[:-SHOWN_STORED]}
+    if not gone:
+        return state
+    left = {name: held for name, held in state.outbox.items() if name not in gone}
+    return replace(state, outbox=left)
+
+
+def _expire(state: State, now: Instant) -> Outcome:
+    effects: tuple[Effect, ...] = ()
+    for entry in state.outbox.values():
+        if now >= entry.deadline + SHOWN_FOR_MS:
+            state = replace(state, outbox=without_item(state.outbox, entry.local_id))
+        elif now >= entry.deadline and not entry.settled:
+            state = _put(state, _give_up(entry))
+            state = _forget_introduction(state, entry)
+    return state, effects
+
+
+def _give_up(entry: Entry) -> Entry:
+    copies = tuple(
+        held
+        if held.progress is Progress.STORED
+        else replace(held, progress=Progress.EXPIRED, record=b"")
+        for held in entry.deliveries
+    )
+    return replace(entry, deliveries=copies, content=b"", expired=True)
+
+
+def _forget_introduction(state: State, entry: Entry) -> State:
+    # Somebody never got the audience: the next message to it introduces it again.
+    if entry.kind != AUDIENCE_KIND or not entry.core:
+        return state
+    digest = Core.unpack(entry.core).audience_digest
+    key = name_thread(entry.conversation, digest)
+    thread = state.threads.get(key)
+    if thread is None:
+        return state
+    return replace(state, threads=with_item(state.threads, key, replace(thread, introduced=False)))
+
+
+def _leave_absent(state: State, entry: Entry, given: Addressed) -> tuple[State, Entry]:
+    """Split off the agencies that have no device now: their message waits, the others' goes."""
+    if not given.absent:
+        return state, entry
+    left = replace(entry, local_id=given.entropy[:16], to=given.absent, reason="unreachable")
+    kept = tuple(agency for agency in entry.to if agency not in given.absent)
+    return _put(state, left), replace(entry, to=kept)
+
+
+def _introduce(
+    state: State,
+    entry: Entry,
+    given: Addressed,
+    audience: tuple[DeviceId, ...],
+    copies: tuple[Delivery, ...],
+) -> Outcome:
+    digest = digest_audience(audience)
+    state = replace(state, audiences=with_item(state.audiences, digest, audience))
+    thread = state.threads.get(name_thread(entry.conversation, digest))
+    if thread is not None and thread.introduced:
+        return state, ()
+    listing = replace(
+        entry,
+        local_id=given.entropy[16:32],
+        order=entry.order - 1,
+        kind=AUDIENCE_KIND,
+        class_=EnvelopeClass.CASE,
+        content=encode_content(AudienceList(devices=audience)),
+        deliveries=copies,
+    )
+    state, placed = _place(state, listing, digest, given)
+    return state, _ask_to_seal(placed, given.now)
+
+
+def _place(state: State, entry: Entry, digest: bytes, given: Addressed) -> tuple[State, Entry]:
+    key = name_thread(entry.conversation, digest)
+    thread = take_place(state, key)
+    core = Core(
+        agency=state.agency,
+        device=state.device,
+        incarnation=state.incarnation,
+        manifest_version=given.manifest_version,
+        conversation=entry.conversation,
+        audience_digest=digest,
+        seq=thread.next_seq,
+        prev=thread.last_core,
+        created=given.now,
+        expires=given.now + entry.class_.life_ms,
+        content=entry.content,
+    )
+    raw = core.pack()
+    entry = replace(entry, core=raw, expires=core.expires)
+    following = Thread(state.incarnation, thread.next_seq + 1, hash_core(raw), introduced=True)
+    state = replace(state, threads=with_item(state.threads, key, following))
+    return _put(state, entry), entry
+
+
+def _drop_stale_records(entry: Entry, now: Instant) -> Entry:
+    epoch = entry.class_.epoch_of(now)
+
+    def refresh(held: Delivery) -> Delivery:
+        if held.progress is Progress.SEALED and held.epoch != epoch:
+            return replace(held, progress=Progress.WAITING, record=b"")
+        return held
+
+    copies = tuple(refresh(held) for held in entry.deliveries)
+    return entry if copies == entry.deliveries else replace(entry, deliveries=copies)
+
+
+def _ask_to_seal(entry: Entry, now: Instant) -> tuple[Effect, ...]:
+    waiting = tuple(
+        (held.agency, held.device)
+        for held in entry.deliveries
+        if held.progress is Progress.WAITING and held.not_before <= now
+    )
+    return (Seal(entry.local_id, entry.class_, entry.core, waiting),) if waiting else ()
+
+
+def _submit(entry: Entry, now: Instant) -> tuple[Effect, ...]:
+    ready = [
+        held
+        for held in entry.deliveries
+        if held.progress is Progress.SEALED and held.not_before <= now
+    ]
+    return tuple(
+        Submit(
+            agency,
+            tuple(
+                Parcel(entry.local_id, held.device, held.record)
+                for held in ready
+                if held.agency == agency
+            ),
+        )
+        for agency in sorted({held.agency for held in ready})
+    )
+
+
+def _stored(held: Delivery) -> Delivery:
+    return replace(held, progress=Progress.STORED, record=b"", reason="")
+
+
+def _change(
+    entry: Entry, parcels: dict[DeviceId, Parcel], change: Callable[[Delivery, Parcel], Delivery]
+) -> Entry:
+    def settle(held: Delivery) -> Delivery:
+        parcel = parcels.get(held.device)
+        # An answer to bytes that were sealed anew meanwhile says nothing about the new ones.
+        if parcel is None or held.record != parcel.record:
+            return held
+        return change(held, parcel)
+
+    return replace(entry, deliveries=tuple(settle(held) for held in entry.deliveries))
+
+
+def _by_entry(parcels: Iterable[Parcel]) -> dict[bytes, dict[DeviceId, Parcel]]:
+    grouped: dict[bytes, dict[DeviceId, Parcel]] = {}
+    for parcel in parcels:
+        grouped.setdefault(parcel.local_id, {})[parcel.device] = parcel
+    return grouped
+
+
+def _each_once(devices: Iterable[Addressee]) -> list[Addressee]:
+    return [held for _, held in sorted({held.device: held for held in devices}.items())]
+
+
+def _put(state: State, entry: Entry) -> State:
+    if state.outbox.get(entry.local_id) is entry:
+        return state
+    return replace(state, outbox=with_item(state.outbox, entry.local_id, entry))
+
+
+def _record(entry: Entry) -> RecordSent:
+    core = Core.unpack(entry.core) if entry.core else None
+    return RecordSent(
+        local_id=entry.local_id,
+        conversation=entry.conversation,
+        to=entry.to,
+        composed=entry.composed,
+        class_=entry.class_,
+        content=entry.content,
+        core=core,
+        message_id=name_message(entry.core) if core else None,
+        core_hash=hash_core(entry.core) if core else b"",
+    )

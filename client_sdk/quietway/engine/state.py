@@ -1,0 +1,244 @@
+"""What a device remembers, as frozen values: its outbox, its places, what it keeps sealed.
+
+Opened content is not here: it is recorded in the store and read from there. So the state stays
+    small, and every entry of it is one row of the store (`codec` writes them). Mappings are never
+    changed in place; a step copies what it changes.
+
+Spec: docs/spec/envelope.md, "Core" and "Opening".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+from quietway_schemas.envelope import ZERO_DIGEST, EnvelopeClass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from quietway_schemas.ids import AgencyId, ConversationId, DeviceId
+    from quietway_schemas.instants import Instant
+
+_Value = TypeVar("_Value")
+
+
+class Progress(StrEnum):
+    """How far one device's copy of a message has come."""
+
+    WAITING = (
+        "waiting"  # Nothing is sealed for it: it has no live key, or it was asked for too early.
+    )
+    SEALED = "sealed"
+    STORED = "stored"  # The relay has it on disk.
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One device's copy of a message.
+
+    Attributes:
+        agency: The agency of the device.
+        device: Whom it is for.
+        progress: How far it has come.
+        record: The sealed submission record while it is `SEALED`, else empty.
+        epoch: The epoch of the key it is sealed to.
+        not_before: It is not tried again before this instant.
+        reason: Why it waits: `unreachable`, `suite_refused`, a relay's problem code, or empty.
+        refusals: How often the relay refused it.
+    """
+
+    agency: AgencyId
+    device: DeviceId
+    progress: Progress = Progress.WAITING
+    record: bytes = field(default=b"", repr=False)
+    epoch: int = 0
+    not_before: Instant = 0
+    reason: str = ""
+    refusals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message of the outbox, from the moment it was composed until well after it went out.
+
+    Attributes:
+        local_id: 16 random bytes, this store's own name for it.
+        order: Entries go out in this order.
+        kind: The content's type.
+        class_: The envelope's class.
+        conversation: Where it belongs.
+        to: The agencies it is for, sorted.
+        content: Canonical JSON.
+        composed: When it was written.
+        core: The exact bytes that are signed; empty until it is first sent.
+        expires: When the core expires; 0 until there is one.
+        deliveries: One for each addressed device, sorted; empty until there is a core.
+        reason: Why it has no core yet: empty, or `unreachable`.
+        expired: True once it is too late; what was stored by then stays stored.
+    """
+
+    local_id: bytes
+    order: int
+    kind: str
+    class_: EnvelopeClass
+    conversation: ConversationId
+    to: tuple[AgencyId, ...]
+    content: bytes = field(repr=False)
+    composed: Instant
+    core: bytes = field(default=b"", repr=False)
+    expires: Instant = 0
+    deliveries: tuple[Delivery, ...] = ()
+    reason: str = ""
+    expired: bool = False
+
+    @property
+    def deadline(self) -> Instant:
+        """When it is too late to send this: the core's own end, or as long after it was written."""
+        return self.expires if self.core else self.composed + self.class_.life_ms
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will happen to it."""
+        stored = all(copy.progress is Progress.STORED for copy in self.deliveries)
+        return self.expired or (bool(self.core) and stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """This device's own chain in one conversation with one audience.
+
+    Attributes:
+        incarnation: The one its places were counted in.
+        next_seq: The next free place.
+        last_core: Hash of the last core, zeros when there is none.
+        introduced: Whether the audience was told who it is.
+    """
+
+    incarnation: bytes
+    next_seq: int = 0
+    last_core: bytes = ZERO_DIGEST
+    introduced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What stands at one place of another device's chain.
+
+    Attributes:
+        message_id: 16 bytes.
+        core_hash: 32 bytes.
+        prev: 32 bytes, the hash of the core before.
+        expires: After this, opening itself refuses a second copy, so the place need not be kept.
+    """
+
+    message_id: bytes
+    core_hash: bytes
+    prev: bytes
+    expires: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Another device's chain, as far as it was received.
+
+    Attributes:
+        device: Whose it is.
+        conversation: Where.
+        audience_digest: To whom.
+        incarnation: The sender's.
+        seen: Half-open ranges of the places that were received, sorted and apart. Never forgotten.
+        places: What stands there, by seq, until it expires.
+        last_core: Hash of the core at the highest place that was seen.
+    """
+
+    device: DeviceId
+    conversation: ConversationId
+    audience_digest: bytes
+    incarnation: bytes
+    seen: tuple[tuple[int, int], ...] = ()
+    places: Mapping[int, Place] = field(default_factory=dict)
+    last_core: bytes = ZERO_DIGEST
+
+    @property
+    def key(self) -> bytes:
+        """Its name in the store, 72 bytes."""
+        owner = self.device.value + self.incarnation
+        return owner + self.conversation.value + self.audience_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An envelope that could not be opened yet, kept as it came.
+
+    Attributes:
+        envelope: header || sealed.
+        reason: `pending` or `stranger` (the signer is not known yet) or `undecryptable`.
+        attempts: How often it was tried.
+    """
+
+    envelope: bytes = field(repr=False)
+    reason: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where this device stands with its mailbox.
+
+    Attributes:
+        cursor: The highest sequence number that is recorded here.
+        witness_now: What this store shows the relay, 16 bytes; empty before the first time.
+        witness_was: What it showed before, or empty.
+        confirmed: Whether the relay answered to `witness_now`.
+        copied: True when another copy of this store has spoken to the relay.
+        forgiven: True from the moment a person accepted this older copy until the next hello.
+    """
+
+    cursor: int = 0
+    witness_now: bytes = b""
+    witness_was: bytes = b""
+    confirmed: bool = False
+    copied: bool = False
+    forgiven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All of it.
+
+    Attributes:
+        agency: This device's agency.
+        device: This device.
+        incarnation: 8 random bytes, drawn anew each time the store is opened.
+        reading: Its mailbox.
+        outbox: By local id.
+        threads: This device's chains, by conversation and audience digest.
+        chains: The others' chains, by `Chain.key`.
+        audiences: The devices behind a digest, by digest.
+        kept: Sealed envelopes, by envelope id.
+    """
+
+    agency: AgencyId
+    device: DeviceId
+    incarnation: bytes = bytes(8)
+    reading: Reading = Reading()
+    outbox: Mapping[bytes, Entry] = field(default_factory=dict)
+    threads: Mapping[bytes, Thread] = field(default_factory=dict)
+    chains: Mapping[bytes, Chain] = field(default_factory=dict)
+    audiences: Mapping[bytes, tuple[DeviceId, ...]] = field(default_factory=dict)
+    kept: Mapping[bytes, Kept] = field(default_factory=dict)
+
+
+def with_item(mapping: Mapping[bytes, _Value], key: bytes, value: _Value) -> Mapping[bytes, _Value]:
+    """Return a copy that has one item more, or another."""
+    return {**mapping, key: value}
+
+
+def without_item(mapping: Mapping[bytes, _Value], key: bytes) -> Mapping[bytes, _Value]:
+    """Return a copy that lacks one item; the same mapping where it was not there."""
+    if key not in mapping:
+        return mapping
+    return {held: value for held, value in mapping.items() if held != key}

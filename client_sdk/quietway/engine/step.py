@@ -1,0 +1,108 @@
+"""The one function that changes what a device remembers: `step(state, input) -> (state, effects)`.
+
+The agent's rule for using it: answer the questions among the effects with further steps; commit the
+records and what `codec.changes` says; then, and only then, do the deeds.
+
+Spec: docs/spec/envelope.md, "Core" and "Opening"; docs/spec/relay-protocol.md, "The mailbox".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+from quietway.engine import inbox, outbox
+from quietway.engine.conversations import forget_expired_places
+from quietway.engine.inputs import (
+    Accepted,
+    Addressed,
+    Compose,
+    Connecting,
+    EnvelopeOpened,
+    EnvelopeRefused,
+    Flush,
+    Input,
+    OlderCopyAccepted,
+    Rejected,
+    RetryKept,
+    Sealed,
+    Started,
+    Welcomed,
+)
+
+if TYPE_CHECKING:
+    from quietway.engine.effects import Effect
+    from quietway.engine.state import State
+
+Outcome = tuple["State", "tuple[Effect, ...]"]
+
+
+def step(state: State, given: Input) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - one case for each input, and nothing else
+    """Take one input in.
+
+    Returns:
+        The state after it, and what it asks for. The same input a second time changes nothing.
+    """
+    match given:
+        case Started():
+            return _start(state, given), ()
+        case Compose():
+            return outbox.compose(state, given)
+        case Flush():
+            return outbox.flush(state, given)
+        case Addressed():
+            return outbox.address(state, given)
+        case Sealed():
+            return outbox.seal(state, given)
+        case Accepted():
+            return outbox.accept(state, given)
+        case Rejected():
+            return outbox.reject(state, given)
+        case EnvelopeOpened():
+            return inbox.receive(state, given)
+        case EnvelopeRefused():
+            return inbox.refuse(state, given)
+        case RetryKept():
+            return inbox.retry(state, given)
+        case Connecting():
+            return _connect(state, given), ()
+        case Welcomed():
+            return _welcome(state, given), ()
+        case OlderCopyAccepted():
+            return replace(state, reading=replace(state.reading, copied=False, forgiven=True)), ()
+        case _:
+            assert_never(given)
+
+
+def _start(state: State, given: Started) -> State:
+    # A fresh incarnation is a fresh count of places: not even an older copy of this store uses one
+    # twice.
+    return forget_expired_places(replace(state, incarnation=given.incarnation), given.now)
+
+
+def _connect(state: State, given: Connecting) -> State:
+    """Draw a new witness at the first hello since the store was opened.
+
+    One that the relay has not answered to is kept: nobody knows whether it got there, and it would
+        be forgotten as the former one.
+    """
+    reading = state.reading
+    if not given.fresh or (reading.witness_now and not reading.confirmed):
+        return state
+    drawn = replace(
+        reading, witness_now=given.witness, witness_was=reading.witness_now, confirmed=False
+    )
+    return replace(state, reading=drawn)
+
+
+def _welcome(state: State, given: Welcomed) -> State:
+    reading = state.reading
+    newer_elsewhere = not given.witness_kept or given.acknowledged > reading.cursor
+    told = replace(
+        reading,
+        confirmed=True,
+        copied=reading.copied or (newer_elsewhere and not reading.forgiven),
+        forgiven=False,
+        cursor=max(reading.cursor, given.acknowledged),
+    )
+    return replace(state, reading=told)

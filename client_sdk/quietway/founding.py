@@ -1,0 +1,182 @@
+"""How a device comes to be, and how it is opened: the one place where the adapters are wired.
+
+Founding may be cut off: the secrets are on the disk before the relay hears of them. To found again
+with the same passphrase and codes goes on from there, with the same manifest.
+
+Spec: docs/spec/relay-protocol.md, "The directory".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quietway.agent import Agent
+from quietway.ambient import SystemClock, SystemEntropy
+from quietway.errors import ContentRefused, PassphraseTooWeak, StoreExists
+from quietway.faces import saying_refusals
+from quietway.files import make_private_folder
+from quietway.folder import KEYRING_FILE, found_folder, open_folder
+from quietway.keyring.body import Founding
+from quietway.keyring.keyring import Keyring
+from quietway.transport.address import require_safe_address
+from quietway_crypto.errors import PassphraseRefusedError
+from quietway_crypto.passphrase import PassphraseParameters, check_passphrase
+from quietway_schemas.codebook.lists import check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from quietway.ports import Clock, Entropy, Relay, Store
+    from quietway_crypto.signing import SigningKey
+    from quietway_schemas.ids import DeviceId
+
+ConnectRelay = Callable[["SigningKey", "DeviceId"], "Relay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a program may bring instead of the real things; None for the real one."""
+
+    relay: ConnectRelay | None = None
+    clock: Clock | None = None
+    entropy: Entropy | None = None
+    store: Store | None = None
+
+
+async def found_device(
+    home: Path,
+    *,
+    passphrase: str,
+    relay: str,
+    enrolment_code: str,
+    agency_code: str,
+    program: str,
+    roles: tuple[str, ...],
+    parameters: PassphraseParameters | None,
+    ports: Ports,
+) -> Agent:
+    """Found an agency with its first device; see `AsyncClient.found`."""
+    founding = Founding(relay, agency_code, program, tuple(sorted(set(roles))))
+    _check(founding, passphrase, ports)
+    if (home / KEYRING_FILE).exists():
+        agent = await _resume(home, passphrase, founding, ports)
+    else:
+        with saying_refusals():
+            agent = await _make(
+                home, passphrase, founding, parameters or PassphraseParameters.DEFAULT, ports
+            )
+    try:
+        await agent.check_clock()
+        await agent.publisher.enrol(enrolment_code, now=agent.clock.now())
+        await agent.synchronise()
+    except BaseException:
+        await agent.aclose()
+        raise
+    return agent
+
+
+async def open_device(
+    home: Path, *, passphrase: str, accept_older_copy: bool, ports: Ports
+) -> Agent:
+    """Open the device in a folder; see `AsyncClient.open`."""
+    entropy = ports.entropy or SystemEntropy()
+    if ports.store is not None:
+        keyring = await asyncio.to_thread(
+            Keyring.unlock, home / KEYRING_FILE, passphrase=passphrase, entropy=entropy
+        )
+        return await _load(keyring, ports.store, ports, accept_older_copy=accept_older_copy)
+    opened = await asyncio.to_thread(
+        open_folder,
+        home,
+        passphrase=passphrase,
+        entropy=entropy,
+        accept_older_copy=accept_older_copy,
+    )
+    return await _load(opened.keyring, opened.store, ports, accept_older_copy=accept_older_copy)
+
+
+async def _make(
+    home: Path,
+    passphrase: str,
+    founding: Founding,
+    parameters: PassphraseParameters,
+    ports: Ports,
+) -> Agent:
+    entropy = ports.entropy or SystemEntropy()
+    if ports.store is not None:
+        make_private_folder(home)
+        keyring = await asyncio.to_thread(
+            Keyring.create,
+            home / KEYRING_FILE,
+            passphrase=passphrase,
+            entropy=entropy,
+            parameters=parameters,
+            founding=founding,
+        )
+        return await _load(keyring, ports.store, ports)
+    made = await asyncio.to_thread(
+        found_folder,
+        home,
+        passphrase=passphrase,
+        entropy=entropy,
+        parameters=parameters,
+        founding=founding,
+    )
+    return await _load(made.keyring, made.store, ports)
+
+
+async def _resume(home: Path, passphrase: str, founding: Founding, ports: Ports) -> Agent:
+    """Go on with a founding that was cut off before the relay took it."""
+    agent = await open_device(home, passphrase=passphrase, accept_older_copy=False, ports=ports)
+    held = agent.keyring
+    same = Founding(held.relay, held.agency_code, held.program, held.roles) == founding
+    if not same or await agent.publisher.is_enrolled():
+        await agent.aclose()
+        raise StoreExists
+    return agent
+
+
+async def _load(
+    keyring: Keyring, store: Store, ports: Ports, *, accept_older_copy: bool = False
+) -> Agent:
+    clock, entropy = ports.clock or SystemClock(), ports.entropy or SystemEntropy()
+    try:
+        connect = ports.relay or _over_the_network(keyring.relay, clock, entropy)
+        return await Agent.load(
+            keyring=keyring,
+            store=store,
+            relay=connect(keyring.identity, keyring.device),
+            clock=clock,
+            entropy=entropy,
+            accept_older_copy=accept_older_copy,
+        )
+    except BaseException:
+        await store.aclose()
+        raise
+
+
+def _over_the_network(url: str, clock: Clock, entropy: Entropy) -> ConnectRelay:
+    from quietway.transport.http import HttpRelay  # noqa: PLC0415 - a sandbox loads no network
+
+    def connect(identity: SigningKey, device: DeviceId) -> Relay:
+        return HttpRelay(url, device=str(device), identity=identity, clock=clock, entropy=entropy)
+
+    return connect
+
+
+def _check(founding: Founding, passphrase: str, ports: Ports) -> None:
+    """Refuse what could not be founded, before anything is written."""
+    if ports.relay is None:
+        require_safe_address(founding.relay)
+    if founding.program.partition("-")[0] != founding.agency_code:
+        raise ContentRefused("program", "does not begin with the agency's code: HARBOR-SHELTER.")
+    try:
+        with saying_refusals():
+            for role in founding.roles:
+                check("role", role, "roles")
+        check_passphrase(passphrase)
+    except PassphraseRefusedError as refused:
+        raise PassphraseTooWeak(str(refused)) from None

@@ -1,0 +1,72 @@
+"""What was said and heard, read back from the store.
+
+Spec: docs/reference/sdk.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quietway.engine.codec import Fields
+from quietway.engine.conversations import misses_before
+from quietway.errors import StoreDamaged
+from quietway.events import Received
+from quietway.records import MESSAGE, NOTICE, StoredMessage, read_message
+from quietway_crypto.errors import CryptoError
+from quietway_schemas.errors import SchemaError
+
+if TYPE_CHECKING:
+    from quietway.agent import Agent
+
+
+async def list_messages(agent: Agent) -> list[StoredMessage]:
+    """List every message of the store, in the order of first writing.
+
+    What came for another audience than one with this device in it is not among them, also where
+    that showed only afterwards.
+    """
+    rows = await agent.store.scan(MESSAGE)
+    try:
+        messages = [read_message(row) for row in rows]
+    except (SchemaError, CryptoError):
+        raise StoreDamaged("store") from None
+    return [message for message in messages if _is_for_me(agent, message)]
+
+
+async def list_received(agent: Agent, limit: int | None) -> list[Received]:
+    """List the newest messages that others sent, oldest first."""
+    received = [message for message in await list_messages(agent) if message.received]
+    chosen = received if limit is None else received[max(0, len(received) - limit) :]
+    return [
+        Received(
+            message_id=message.message_id,
+            conversation=message.conversation,
+            sender_agency=message.agency,
+            sender_program=message.program,
+            sent_at=message.said_at,
+            content=message.content,
+            gap=misses_before(agent.state, message.chain, message.seq, message.prev),
+            audience_known=message.audience_digest in agent.state.audiences,
+        )
+        for message in chosen
+        if message.message_id is not None
+    ]
+
+
+async def count_notices(agent: Agent) -> dict[str, int]:
+    """Count the envelopes that were given up, by class."""
+    counts: dict[str, int] = {}
+    for row in await agent.store.scan(NOTICE):
+        reason = row.key.decode("ascii").partition("/")[0]
+        counts[reason] = counts.get(reason, 0) + count_row(row.value)
+    return counts
+
+
+def count_row(raw: bytes) -> int:
+    """Read the count of one notice."""
+    return Fields(raw).number("count")
+
+
+def _is_for_me(agent: Agent, message: StoredMessage) -> bool:
+    audience = agent.state.audiences.get(message.audience_digest)
+    return audience is None or agent.keyring.device in audience

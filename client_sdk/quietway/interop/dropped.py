@@ -1,0 +1,61 @@
+"""Says what of a file was left behind, by the names of its fields.
+
+A name is told only when the standard has it. A file may use any text as a name, a person's among
+them, so every other name is told as `(unknown name)`. Values are never told, and neither is how
+many there were.
+
+Spec: docs/reference/interop.md, "What is left behind".
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from quietway.interop.json_file import JsonValue
+
+UNKNOWN_NAME: Final = "(unknown name)"
+
+
+def name_dropped_fields(
+    resource: JsonValue, *, used: Collection[str], whole: Collection[str]
+) -> tuple[str, ...]:
+    """List the fields of a resource that were not used, sorted, each once.
+
+    Args:
+        resource: The file as read.
+        used: Dotted paths of the fields that were read, as `code.coding.code`.
+        whole: Paths that are told as one, because a list of what lies inside would help nobody.
+    """
+    return tuple(sorted(set(_walk(resource, "", whole)) - set(used)))
+
+
+def _walk(value: JsonValue, path: str, whole: Collection[str]) -> Iterator[str]:
+    if path in whole:
+        yield path
+    elif isinstance(value, dict) and (value or not path):
+        for name, held in value.items():
+            told = _tell(name)
+            yield from _walk(held, f"{path}.{told}" if path else told, whole)
+    elif isinstance(value, list) and value:
+        for held in value:
+            yield from _walk(held, path, whole)
+    else:
+        yield path
+
+
+def _tell(name: str) -> str:
+    # `_note` carries the extensions of the plain value `note`.
+    return name if name.removeprefix("_") in _names() else UNKNOWN_NAME
+
+
+@cache
+def _names() -> frozenset[str]:
+    raw = files("quietway.interop").joinpath("fhir_names.json").read_bytes()
+    names: dict[str, list[str]] = json.loads(raw)
+    return frozenset(name for group in names.values() for name in group)

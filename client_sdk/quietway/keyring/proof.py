@@ -1,0 +1,222 @@
+"""Proves single objects of the directory: is it theirs, is it newer, are its keys sound?
+
+Each function returns a type that exists only after the proof, or raises `Refused` with one of four
+reasons: `malformed`, `forged`, `rolled_back`, `expired`. Nothing is remembered here.
+
+Spec: docs/spec/relay-protocol.md, "The directory".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import total_ordering
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from quietway_crypto.encoding import (
+    TAG_EPOCH_BATCH,
+    TAG_MANIFEST,
+    TAG_MANIFEST_HASH,
+    hash_tagged,
+)
+from quietway_crypto.errors import CryptoError
+from quietway_crypto.signing import check_public_key, verify
+from quietway_crypto.suite_codes import Suite
+from quietway_crypto.suites import available_suites, check_epoch_public_key
+from quietway_schemas.directory import MAX_PAYLOAD_BYTES, EpochBatch, Manifest
+from quietway_schemas.errors import SchemaError
+from quietway_schemas.fields import WireModel
+from quietway_schemas.ids import AgencyId, DeviceId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from quietway_schemas.directory import DirectoryEntry, SignedObject
+    from quietway_schemas.envelope import EnvelopeClass
+    from quietway_schemas.instants import Instant
+
+_ID_BYTES = 16
+_Payload = TypeVar("_Payload", bound=WireModel)
+
+
+class Refused(Exception):
+    """An object did not hold. It never leaves the keyring's rooms."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object belongs: an agency's manifest (these sort first), or a device's batch."""
+
+    agency: AgencyId
+    device: DeviceId | None
+
+    @property
+    def key(self) -> bytes:
+        """The place as 16 or 32 bytes."""
+        return self.agency.value + (self.device.value if self.device is not None else b"")
+
+    @classmethod
+    def from_key(cls, key: bytes) -> Self:
+        """Read what `key` gave."""
+        device = key[_ID_BYTES:]
+        return cls(AgencyId(key[:_ID_BYTES]), DeviceId(device) if device else None)
+
+    def __lt__(self, other: Place) -> bool:
+        return self.key < other.key
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedManifest:
+    """A manifest that its pinned root key signed."""
+
+    signed: SignedObject
+    manifest: Manifest
+
+    @property
+    def hash(self) -> bytes:
+        """What the next version and the batches name, 32 bytes."""
+        return hash_tagged(TAG_MANIFEST_HASH, self.signed.payload)
+
+    @property
+    def place(self) -> Place:
+        """Where it belongs."""
+        return Place(self.manifest.agency_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedBatch:
+    """A batch that a certified device signed, with keys that may be sealed to."""
+
+    signed: SignedObject
+    batch: EpochBatch
+    keys: Mapping[tuple[EnvelopeClass, int, int], bytes] = field(repr=False)
+
+
+def place_of(entry: DirectoryEntry) -> Place:
+    """Tell where an entry belongs, by what its signer wrote rather than by what the relay says.
+
+    Raises:
+        Refused: It does not read, or the relay filed it under another agency.
+    """
+    if entry.kind == "manifest":
+        place = Place(_read(Manifest, entry.object).agency_id, None)
+    else:
+        batch = _read(EpochBatch, entry.object)
+        place = Place(batch.agency_id, batch.device_id)
+    if place.agency != entry.agency_id:
+        raise Refused("forged")
+    return place
+
+
+def prove_manifest(
+    signed: SignedObject, *, root_key: bytes, held: ProvedManifest | None, now: Instant
+) -> ProvedManifest:
+    """Prove a manifest against the pinned root key and the version held.
+
+    Raises:
+        Refused: Not signed by that key, older than what we hold, another text of the same version,
+            not the successor it claims to be, or expired.
+    """
+    _verify(root_key, TAG_MANIFEST, signed)
+    manifest = _read(Manifest, signed)
+    if manifest.root_key != root_key:
+        raise Refused("forged")
+    if held is not None:
+        _check_succession(manifest, signed, held)
+    if manifest.expires <= now:
+        raise Refused("expired")
+    for device in manifest.devices:
+        _check_keys(device.identity_key, device.listen_key)
+    return ProvedManifest(signed, manifest)
+
+
+def prove_batch(
+    signed: SignedObject, *, manifest: ProvedManifest | None, held: ProvedBatch | None
+) -> ProvedBatch | None:
+    """Prove a batch against the agency's proved manifest and the device's batch held.
+
+    Returns:
+        None where it names a manifest that we do not hold yet: it may hold later.
+
+    Raises:
+        Refused: Its device is not certified, it is not signed by it, older than what we hold, or a
+            key in it must not be sealed to.
+    """
+    batch = _read(EpochBatch, signed)
+    if manifest is None or batch.manifest_version > manifest.manifest.version:
+        return None
+    _verify(_identity_of(batch.device_id, manifest), TAG_EPOCH_BATCH, signed)
+    _check_base(batch, manifest)
+    if held is not None and batch.issued < held.batch.issued:
+        raise Refused("rolled_back")
+    return ProvedBatch(signed, batch, _read_keys(batch))
+
+
+def _check_succession(manifest: Manifest, signed: SignedObject, held: ProvedManifest) -> None:
+    if manifest.version < held.manifest.version:
+        raise Refused("rolled_back")
+    if manifest.version == held.manifest.version and signed.payload != held.signed.payload:
+        raise Refused("forged")
+    follows = manifest.version == held.manifest.version + 1
+    if follows and manifest.prev_hash != held.hash:
+        raise Refused("forged")
+
+
+def _check_base(batch: EpochBatch, manifest: ProvedManifest) -> None:
+    same = batch.manifest_version == manifest.manifest.version
+    if same and batch.manifest_hash != manifest.hash:
+        raise Refused("forged")
+
+
+def _identity_of(device: DeviceId, manifest: ProvedManifest) -> bytes:
+    for certificate in manifest.manifest.devices:
+        if certificate.device_id == device:
+            return certificate.identity_key
+    raise Refused("forged")
+
+
+def _read_keys(batch: EpochBatch) -> dict[tuple[EnvelopeClass, int, int], bytes]:
+    keys = {
+        (epoch.envelope_class, epoch.epoch, int(suite)): key
+        for epoch in batch.epochs
+        for suite, key in epoch.keys.items()
+    }
+    for (_, _, suite), key in keys.items():
+        _check_epoch_key(Suite(suite), key)
+    return keys
+
+
+def _check_epoch_key(suite: Suite, key: bytes) -> None:
+    # Where this machine lacks a suite it never seals under it, so there is nothing to check.
+    if suite not in available_suites():
+        return
+    try:
+        check_epoch_public_key(suite, key)
+    except CryptoError:
+        raise Refused("malformed") from None
+
+
+def _check_keys(*keys: bytes) -> None:
+    try:
+        for key in keys:
+            check_public_key(key)
+    except CryptoError:
+        raise Refused("malformed") from None
+
+
+def _verify(public: bytes, tag: str, signed: SignedObject) -> None:
+    try:
+        verify(public, tag, signed.payload, signed.signature)
+    except CryptoError:
+        raise Refused("forged") from None
+
+
+def _read(model: type[_Payload], signed: SignedObject) -> _Payload:
+    try:
+        return model.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES)
+    except SchemaError:
+        raise Refused("malformed") from None

@@ -1,0 +1,233 @@
+"""Settling: an input goes in, the engine steps, and the outcome is on the disk.
+
+Theory of operation. `settle` takes inputs, lets the engine step, answers its questions (who is
+behind an agency, seal this, open that) inside the device, and commits the outcome in one
+transaction. Then the program is told what happened, and the deeds that concern the relay are given
+back to be done. So whatever is cut off in between is done again after the next start, and the ids
+make the repetition harmless.
+
+Nothing here talks to the relay.
+
+Spec: docs/spec/envelope.md, "Core" and "Opening".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final, assert_never
+
+from quietway.answers import Answers
+from quietway.engine import codec
+from quietway.engine.effects import (
+    Acknowledge,
+    Address,
+    RecordNotice,
+    RecordReceived,
+    RecordSent,
+    Reopen,
+    Seal,
+    Submit,
+    TellDropped,
+    TellGap,
+    TellReceived,
+    TellStored,
+)
+from quietway.engine.outbox import AUDIENCE_KIND
+from quietway.engine.step import step
+from quietway.events import DeadLettered, GapSeen, Received, SentStored
+from quietway.ports import Delete, Put
+from quietway.records import NOTICE, name_notice, sender_of, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from quietway.engine.effects import Deed, Effect, Record
+    from quietway.engine.inputs import Input
+    from quietway.engine.state import State
+    from quietway.events import Event
+    from quietway.keyring.keyring import Keyring
+    from quietway.keyring.trust import Directory
+    from quietway.lanes import LaneBook
+    from quietway.ports import Clock, Entropy, Store
+    from quietway.sealing import Opened
+
+DIRECTORY: Final = "directory"
+ForRelay = Submit | Acknowledge
+
+
+class Settler:
+    """What one device knows, and the store that it is written to.
+
+    Attributes:
+        state: Of the engine, as it stands in the store.
+        directory: The verified view of everyone.
+        lanes: The partners, and the right to send to each.
+        keyring: This device's secrets.
+        store: Its memory.
+        clock: Its clock.
+        entropy: Its randomness.
+        listeners: Called with each event, after it is on the disk.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        directory: Directory,
+        lanes: LaneBook,
+        keyring: Keyring,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self.state = state
+        self.directory = directory
+        self.lanes = lanes
+        self.keyring = keyring
+        self.store = store
+        self.clock = clock
+        self.entropy = entropy
+        self.listeners: list[Callable[[Event], None]] = []
+        self.answers = Answers(keyring, directory, entropy)
+        self._directory_rows: Mapping[bytes, bytes] = dict(directory.rows())
+        self._notices: dict[bytes, int] = {}
+        self._turn = asyncio.Lock()
+
+    async def settle(
+        self, *given: Input, also: Iterable[Put | Delete] = ()
+    ) -> tuple[ForRelay, ...]:
+        """Step, commit, and tell the program; returns the deeds that concern the relay.
+
+        Args:
+            given: What happened.
+            also: Rows that belong into the same commit.
+
+        Raises:
+            StorageFull: Nothing was changed, and nothing left the device.
+        """
+        async with self._turn:
+            state, records, deeds = self._think(given)
+            directory = dict(self.directory.rows()) if self.answers.touched else None
+            writes = [
+                *codec.changes(self.state, state),
+                *[await self._write(record) for record in records],
+                *also,
+                *self._directory_writes(directory),
+            ]
+            if writes:
+                await self.store.commit(writes)
+            self.state = state
+            if directory is not None:
+                self._directory_rows, self.answers.touched = directory, False
+        return self._tell(deeds)
+
+    def touch_directory(self) -> None:
+        """Have the next commit write the directory's changes too."""
+        self.answers.touched = True
+
+    def tell(self, event: Event) -> None:
+        """Tell the program."""
+        for listener in tuple(self.listeners):
+            listener(event)
+
+    def count_waiting(self) -> int:
+        """Count the messages of the outbox that are still on their way."""
+        return sum(
+            not entry.settled and entry.kind != AUDIENCE_KIND
+            for entry in self.state.outbox.values()
+        )
+
+    def _think(self, given: Iterable[Input]) -> tuple[State, list[Record], list[Deed]]:
+        """Step until no question is open. Nothing has happened yet when this returns."""
+        state = self.state
+        records: list[Record] = []
+        deeds: list[Deed] = []
+        inputs: deque[Input] = deque(given)
+        while inputs:
+            state, effects = step(state, inputs.popleft())
+            answers: list[Input] = []
+            for effect in effects:
+                self._sort(effect, answers, records, deeds)
+            # A question's answer comes before what happened after it.
+            inputs.extendleft(reversed(answers))
+        return state, records, deeds
+
+    def _sort(
+        self, effect: Effect, answers: list[Input], records: list[Record], deeds: list[Deed]
+    ) -> None:
+        now = self.clock.now()
+        match effect:
+            case Address():
+                answers.append(self.answers.address(effect, now=now))
+            case Seal():
+                answers.append(self.answers.seal(effect, now=now))
+            case Reopen():
+                answers.append(self.answers.open(effect.envelope, seq=0, now=now))
+            case RecordReceived() | RecordSent() | RecordNotice():
+                records.append(effect)
+            case Submit() | Acknowledge() | TellReceived() | TellStored() | TellGap():
+                deeds.append(effect)
+            case TellDropped():
+                deeds.append(effect)
+            case _:
+                assert_never(effect)
+
+    async def _write(self, record: Record) -> Put:
+        sender = sender_of(record)
+        device = None if sender is None else self.directory.device(*sender)
+        return write_record(
+            record,
+            agency=self.keyring.agency,
+            program="" if device is None else device.program,
+            counted=await self._count_notice(record) if isinstance(record, RecordNotice) else 0,
+        )
+
+    async def _count_notice(self, record: RecordNotice) -> int:
+        name = name_notice(record)
+        if name not in self._notices:
+            held = codec.Fields(await self.store.read(NOTICE, name) or b"{}")
+            self._notices[name] = held.number("count")
+        self._notices[name] += 1
+        return self._notices[name] - 1
+
+    def _directory_writes(self, rows: Mapping[bytes, bytes] | None) -> list[Put | Delete]:
+        if rows is None:
+            return []
+        held = self._directory_rows
+        gone = [Delete(DIRECTORY, key) for key in held if key not in rows]
+        new = [Put(DIRECTORY, key, rows[key]) for key in rows if held.get(key) != rows[key]]
+        return [*gone, *new]
+
+    def _tell(self, deeds: Iterable[Deed]) -> tuple[ForRelay, ...]:
+        for_relay: list[ForRelay] = []
+        for deed in deeds:
+            match deed:
+                case Submit() | Acknowledge():
+                    for_relay.append(deed)
+                case TellReceived():
+                    self.tell(self._describe(deed.opened))
+                case TellGap():
+                    core = deed.opened.core
+                    self.tell(GapSeen(deed.opened.message_id, core.conversation))
+                case TellStored():
+                    self.tell(SentStored(deed.local_id, deed.now))
+                case TellDropped():
+                    self.tell(DeadLettered(deed.reason, deed.now))
+                case _:
+                    assert_never(deed)
+        return tuple(for_relay)
+
+    def _describe(self, opened: Opened) -> Received:
+        core = opened.core
+        device = self.directory.device(core.agency, core.device)
+        return Received(
+            message_id=opened.message_id,
+            conversation=core.conversation,
+            sender_agency=core.agency,
+            sender_program="" if device is None else device.program,
+            sent_at=core.created,
+            content=opened.content,
+            gap=self.answers.misses_before(self.state, opened),
+            audience_known=core.audience_digest in self.state.audiences,
+        )

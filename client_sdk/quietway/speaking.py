@@ -1,0 +1,195 @@
+"""Saying something: the rules are asked, it is written down, and sent at once where possible.
+
+Rules: consent is asked before anything is written. What was written is on the disk before the
+network is tried, and no failure of the network loses it or raises: `Sent` says how far it came and
+why.
+
+Spec: docs/reference/sdk.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from quietway.engine.inputs import Compose
+from quietway.engine.outbox import AUDIENCE_KIND
+from quietway.engine.state import Entry, Progress
+from quietway.errors import (
+    ContentRefused,
+    QuietwayError,
+    RelayUnreachable,
+    UnknownPartner,
+    Unreachable,
+)
+from quietway.fingerprint import show_fingerprint
+from quietway.partners import Partner
+from quietway.policy.release import check_release
+from quietway.reports import OutboxEntry, OutboxState, Sent
+from quietway.sealing import name_message
+from quietway_schemas.content.audience import MOST_AUDIENCE
+from quietway_schemas.content.registry import encode_content, find_class
+from quietway_schemas.errors import ContentError
+from quietway_schemas.ids import AgencyId, ConversationId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from quietway.agent import Agent
+    from quietway_schemas.content.base import ContentModel
+    from quietway_schemas.ids import ReferralRef
+
+Addressee = AgencyId | Partner | str
+_ID_BYTES: Final = 16
+
+
+async def speak(
+    agent: Agent,
+    content: ContentModel,
+    *,
+    to: Iterable[AgencyId],
+    conversation: ConversationId | None = None,
+    referral_ref: ReferralRef | None = None,
+) -> Sent:
+    """Say something to agencies.
+
+    Args:
+        agent: Of this device.
+        content: What.
+        to: The agencies; partners all.
+        conversation: Where; a new one where it is None.
+        referral_ref: The referral that it is about, for the answer's sake.
+
+    Raises:
+        ContentRefused: A rule forbids it. Nothing was written, sealed or sent.
+        StorageFull: There is no room. Nothing was written or sent.
+    """
+    agencies = tuple(sorted(set(to)))
+    composed = _compose(agent, content, agencies, conversation)
+    problem = await agent.say(composed)
+    entry = agent.state.outbox[composed.local_id]
+    state = tell_state(entry)
+    if state == "sealed" and isinstance(problem, RelayUnreachable):
+        # Nothing is known of the outcome, so a person is told no more than is certain.
+        state = "not_yet_sent"
+    return Sent(
+        local_id=composed.local_id,
+        message_id=name_message(entry.core) if entry.core else None,
+        conversation=composed.conversation,
+        referral_ref=referral_ref,
+        state=state,
+        problem=problem or _explain(entry, state),
+    )
+
+
+def find_agencies(agent: Agent, to: Addressee | Iterable[Addressee]) -> tuple[AgencyId, ...]:
+    """Turn what a program names (agency ids, partners, codes) into agencies.
+
+    Raises:
+        UnknownPartner: One of them is not a partner.
+    """
+    named = (to,) if isinstance(to, AgencyId | Partner | str) else tuple(to)
+    if not named:
+        raise ContentRefused("to", "names nobody.")
+    return tuple(find_partner(agent, one).agency_id for one in named)
+
+
+def find_partner(agent: Agent, named: Addressee) -> Partner:
+    """Find a partner by agency id, agency code, program code or label.
+
+    Raises:
+        UnknownPartner: There is none, or the label names several.
+    """
+    found = [partner for partner in list_partners(agent) if _is_called(partner, named)]
+    if len(found) != 1:
+        raise UnknownPartner(named.agency_code if isinstance(named, Partner) else str(named))
+    return found[0]
+
+
+def list_partners(agent: Agent) -> list[Partner]:
+    """List the partners with the programs that can be written to now."""
+    return [
+        Partner(
+            agency_id=agency,
+            agency_code=agent.directory.agency_code(agency) or record.invitation.agency_code,
+            label=record.label,
+            fingerprint=show_fingerprint(record.invitation.root_key),
+            programs=tuple(sorted({held.program for held in agent.directory.devices_of(agency)})),
+        )
+        for agency, record in agent.lanes.partners.items()
+    ]
+
+
+def list_outbox(agent: Agent) -> list[OutboxEntry]:
+    """List what was said here lately, oldest first, and how far it has come."""
+    shown = (entry for entry in agent.state.outbox.values() if entry.kind != AUDIENCE_KIND)
+    return [
+        OutboxEntry(
+            local_id=entry.local_id,
+            kind=entry.kind,
+            to=entry.to,
+            state=tell_state(entry),
+            at=entry.composed,
+            waiting_for=_waits_for(entry),
+        )
+        for entry in sorted(shown, key=lambda held: held.order)
+    ]
+
+
+def tell_state(entry: Entry) -> OutboxState:
+    """Say in one word how far an entry has come."""
+    if entry.expired:
+        return "expired_unsent"
+    if not entry.core:
+        return "unreachable" if entry.reason else "not_yet_sent"
+    if entry.settled:
+        return "stored_at_relay"
+    waits = any(held.progress is Progress.WAITING for held in entry.deliveries)
+    return "unreachable" if waits else "sealed"
+
+
+def _compose(
+    agent: Agent,
+    content: ContentModel,
+    agencies: tuple[AgencyId, ...],
+    conversation: ConversationId | None,
+) -> Compose:
+    check_release(content, agencies)
+    _check_size(agent, agencies)
+    try:
+        raw, class_ = encode_content(content), find_class(content)
+    except ContentError as refused:
+        raise ContentRefused(refused.field, refused.reason) from None
+    return Compose(
+        now=agent.clock.now(),
+        local_id=agent.entropy.draw(_ID_BYTES),
+        conversation=conversation or ConversationId(agent.entropy.draw(_ID_BYTES)),
+        to=agencies,
+        kind=content.type,
+        class_=class_,
+        content=raw,
+    )
+
+
+def _check_size(agent: Agent, agencies: tuple[AgencyId, ...]) -> None:
+    everyone = (agent.keyring.agency, *agencies)
+    devices = sum(len(agent.directory.devices_of(agency)) for agency in everyone)
+    if devices > MOST_AUDIENCE:
+        raise ContentRefused("to", f"names more than {MOST_AUDIENCE} devices: send it in parts.")
+
+
+def _is_called(partner: Partner, named: Addressee) -> bool:
+    if isinstance(named, AgencyId | Partner):
+        return partner.agency_id == (named if isinstance(named, AgencyId) else named.agency_id)
+    names = {str(partner.agency_id), partner.agency_code, partner.label, *partner.programs}
+    return named in names
+
+
+def _waits_for(entry: Entry) -> tuple[str, ...]:
+    if not entry.core:
+        return tuple(str(agency) for agency in entry.to) if entry.reason else ()
+    return tuple(str(held.device) for held in entry.deliveries if held.progress is Progress.WAITING)
+
+
+def _explain(entry: Entry, state: OutboxState) -> QuietwayError | None:
+    waiting = _waits_for(entry)
+    return Unreachable(waiting[0]) if state == "unreachable" and waiting else None

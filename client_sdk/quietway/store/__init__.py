@@ -1,0 +1,7 @@
+"""The device's durable memory: rows in transactions, encrypted on the disk or kept in memory.
+
+Imports nothing here: the encrypted store brings SQLAlchemy, and whoever only wants the memory one
+need not wait for it.
+
+Spec: docs/spec/relay-protocol.md, "The mailbox".
+"""

@@ -1,0 +1,64 @@
+"""A store that lives as long as the process: for tests, sandboxes, and programs that keep nothing.
+
+It keeps the same promises as the encrypted one, apart from outliving the process, and is held to
+them by the same contract suite. A commit is whole or nothing; positions grow by first writing and
+are never given twice.
+
+Spec: docs/decisions/one-row-store.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from quietway.ports import Delete, Put, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class MemoryStore:
+    """A `Store` in memory."""
+
+    __slots__ = ("_last_position", "_lock", "_rows")
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[bytes, Row]] = {}
+        self._last_position = 0
+        self._lock = threading.Lock()
+
+    async def read(self, kind: str, key: bytes) -> bytes | None:
+        """Return the value, or None where there is no such row."""
+        with self._lock:
+            row = self._rows.get(kind, {}).get(key)
+        return None if row is None else row.value
+
+    async def scan(self, kind: str, *, after: int = 0, limit: int | None = None) -> Sequence[Row]:
+        """Return the rows of a kind with a position greater than `after`, in order of position."""
+        with self._lock:
+            rows = sorted(self._rows.get(kind, {}).values(), key=lambda row: row.position)
+        return tuple(row for row in rows if row.position > after)[:limit]
+
+    async def commit(self, writes: Sequence[Put | Delete]) -> None:
+        """Write all of it, or none."""
+        with self._lock:
+            for write in writes:
+                self._write(write)
+
+    async def aclose(self) -> None:
+        """Do nothing: the rows stay, so that a test may open a client on them again."""
+
+    def _write(self, write: Put | Delete) -> None:
+        rows = self._rows.setdefault(write.kind, {})
+        match write:
+            case Put(_, key, value):
+                rows[key] = Row(self._position_of(rows, key), key, value)
+            case Delete(_, key):
+                rows.pop(key, None)
+
+    def _position_of(self, rows: dict[bytes, Row], key: bytes) -> int:
+        if key in rows:
+            return rows[key].position
+        self._last_position += 1
+        return self._last_position

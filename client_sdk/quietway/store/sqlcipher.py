@@ -1,0 +1,205 @@
+"""The encrypted store: rows in one SQLCipher database, in the device's own folder.
+
+Whoever opens it holds the folder's lock, and the store gives it back when it closes. All work runs
+on one thread of the store's own, so the program's loop never waits for a disk. A commit is on the
+disk when it returns, whole, or it raises and the store is as it was. The store knows kinds, keys
+and bytes, and nothing of what they mean.
+
+Spec: docs/decisions/one-row-store.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeVar, assert_never
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, inspect, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from quietway.errors import StoreDamaged, StoreTooNew
+from quietway.files import copy_durably
+from quietway.ports import Delete, Put, Row
+from quietway.store.database import (
+    DATABASE_FILE,
+    PART,
+    gather_into_one_file,
+    open_engine,
+    translating,
+)
+from quietway.store.tables import FORMAT, METADATA, identity, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from quietway.store.lock import FolderLock
+    from quietway_crypto.secret import Secret
+
+_Result = TypeVar("_Result")
+_PUT = upsert(rows).values(
+    kind=bindparam("of_kind"), key=bindparam("of_key"), value=bindparam("new_value")
+)
+_PUT_OVER = _PUT.on_conflict_do_update(
+    index_elements=[rows.c.kind, rows.c.key], set_={"value": _PUT.excluded.value}
+)
+_DELETE = delete(rows).where(rows.c.kind == bindparam("of_kind"), rows.c.key == bindparam("of_key"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFormats:
+    """Which formats of the store are known, and how each former one becomes the next.
+
+    Attributes:
+        known: The newest.
+        steps: From format N, what makes its tables those of N + 1, inside a transaction.
+    """
+
+    known: int = FORMAT
+    steps: Mapping[int, Callable[[Connection], None]] = field(default_factory=dict)
+
+
+class SqlCipherStore:
+    """A `Store` on the disk. Make one with `open`; `generation` is what stood in it then."""
+
+    def __init__(self, engine: Engine, generation: int, lock: FolderLock) -> None:
+        self.generation = generation
+        self._engine = engine
+        self._lock = lock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quietway-store")
+        self._open = True
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        key: Secret,
+        store_id: bytes,
+        lock: FolderLock,
+        formats: StoreFormats | None = None,
+    ) -> SqlCipherStore:
+        """Open the store of a folder, and make it where there is none. Blocks.
+
+        Args:
+            folder: The device's folder.
+            key: 32 bytes.
+            store_id: 16 bytes; a store of another keyring is refused.
+            lock: The folder's; the store releases it when it closes. On a refusal it stays held.
+            formats: The formats known; ours, unless a test brings its own.
+
+        Raises:
+            StoreDamaged: It can't be read under this key, or belongs to another keyring.
+            StoreTooNew: A newer version wrote it. Nothing was changed.
+            StorageFull: There is no room.
+        """
+        engine = open_engine(folder, key=key)
+        try:
+            with translating():
+                generation = _admit(engine, folder, store_id, formats or StoreFormats())
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, generation, lock)
+
+    def write_generation(self, generation: int) -> None:
+        """Write down how often the store was opened. Blocks: part of opening."""
+        with translating(), self._engine.begin() as connection:
+            connection.execute(update(identity).values(generation=generation))
+        self.generation = generation
+
+    def close(self) -> None:
+        """Let go of the files and the lock; closing twice is fine. Blocks."""
+        if self._open:
+            self._open = False
+            self._thread.submit(self._engine.dispose).result()
+            self._thread.shutdown()
+            self._lock.release()
+
+    async def read(self, kind: str, key: bytes) -> bytes | None:
+        """Return the value, or None where there is no such row."""
+        return await self._run(lambda connection: _read(connection, kind, key))
+
+    async def scan(self, kind: str, *, after: int = 0, limit: int | None = None) -> Sequence[Row]:
+        """Return the rows of a kind with a position greater than `after`, in order of position."""
+        return await self._run(lambda connection: _scan(connection, kind, after, limit))
+
+    async def commit(self, writes: Sequence[Put | Delete]) -> None:
+        """Write all of it durably, or none.
+
+        Raises:
+            StorageFull: There is no room. Nothing was written, and the store is as it was.
+        """
+        await self._run(lambda connection: _write(connection, writes))
+
+    async def aclose(self) -> None:
+        """Let go of the store; closing twice is fine."""
+        await asyncio.to_thread(self.close)
+
+    async def _run(self, work: Callable[[Connection], _Result]) -> _Result:
+        def on_thread() -> _Result:
+            with translating(), self._engine.begin() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, on_thread)
+
+
+def _admit(engine: Engine, folder: Path, store_id: bytes, formats: StoreFormats) -> int:
+    """Make the tables, or check whose they are and bring them forward; give the generation."""
+    with engine.begin() as connection:
+        if not inspect(connection).has_table(identity.name):
+            METADATA.create_all(connection)
+            connection.execute(
+                insert(identity).values(format=formats.known, store_id=store_id, generation=0)
+            )
+        found, owner, generation = connection.execute(select(identity)).one()
+    if found > formats.known:
+        raise StoreTooNew(found, formats.known)
+    if owner != store_id:
+        raise StoreDamaged(PART)
+    if found < formats.known:
+        _bring_forward(engine, folder, found, formats)
+    return int(generation)
+
+
+def _bring_forward(engine: Engine, folder: Path, found: int, formats: StoreFormats) -> None:
+    gather_into_one_file(engine)
+    copy_durably(folder / DATABASE_FILE, folder / f"{DATABASE_FILE}.before-{found + 1}")
+    with engine.begin() as connection:
+        for step in range(found, formats.known):
+            formats.steps[step](connection)
+        connection.execute(update(identity).values(format=formats.known))
+
+
+def _read(connection: Connection, kind: str, key: bytes) -> bytes | None:
+    wanted = select(rows.c.value).where(rows.c.kind == kind, rows.c.key == key)
+    found: bytes | None = connection.execute(wanted).scalar_one_or_none()
+    return found
+
+
+def _scan(connection: Connection, kind: str, after: int, limit: int | None) -> Sequence[Row]:
+    wanted = (
+        select(rows.c.position, rows.c.key, rows.c.value)
+        .where(rows.c.kind == kind, rows.c.position > after)
+        .order_by(rows.c.position)
+        .limit(limit)
+    )
+    return tuple(Row(position, key, value) for position, key, value in connection.execute(wanted))
+
+
+def _write(connection: Connection, writes: Sequence[Put | Delete]) -> None:
+    for kind_of_write, group in groupby(writes, key=type):
+        statement = _PUT_OVER if kind_of_write is Put else _DELETE
+        connection.execute(statement, [_bind(write) for write in group])
+
+
+def _bind(write: Put | Delete) -> dict[str, str | bytes]:
+    match write:
+        case Put(kind, key, value):
+            return {"of_kind": kind, "of_key": key, "new_value": value}
+        case Delete(kind, key):
+            return {"of_kind": kind, "of_key": key}
+        case unknown:
+            assert_never(unknown)

@@ -1,0 +1,57 @@
+"""The encrypted store's two tables: what kind of store this is, and rows.
+
+One table of rows serves every kind, because the engine alone knows what its entities mean: the
+store moves bytes. A new kind of entity needs no new table, and so no migration.
+
+Spec: docs/decisions/one-row-store.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+FORMAT: Final = 1
+METADATA: Final = MetaData()
+
+identity: Final = Table(
+    "identity",
+    METADATA,
+    Column("format", Integer, nullable=False, comment="Which layout these tables have."),
+    Column(
+        "store_id", LargeBinary, nullable=False, comment="16 bytes; the keyring names the same."
+    ),
+    Column(
+        "generation",
+        Integer,
+        nullable=False,
+        comment="How often the store was opened; the keyring counts too, so an old copy shows.",
+    ),
+)
+
+rows: Final = Table(
+    "rows",
+    METADATA,
+    Column(
+        "position",
+        Integer,
+        primary_key=True,
+        comment="Grows by first writing and is never given twice.",
+    ),
+    Column("kind", Text, nullable=False, comment="Which entity of the engine this is."),
+    Column("key", LargeBinary, nullable=False, comment="What the row is found by in its kind."),
+    Column("value", LargeBinary, nullable=False, comment="Its bytes, as the engine gave them."),
+    UniqueConstraint("kind", "key"),
+    Index("rows_in_order", "kind", "position"),
+    sqlite_autoincrement=True,
+)

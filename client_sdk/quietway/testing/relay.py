@@ -1,0 +1,276 @@
+"""A relay in memory, for tests of programs that use quietway: the real rules, without a network.
+
+It checks what a real relay checks (lanes, signatures, versions, duplicates, numbers, the witness)
+and is held to the same contract suite. What it adds are faults to order: `offline`, and
+`losing_answers`, where everything arrives and no answer comes back. It may be used from several
+threads and loops at once, as blocking clients do.
+
+Spec: docs/spec/relay-protocol.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from quietway.errors import RelayUnreachable
+from quietway.testing.relay_directory import RelayDirectory
+from quietway.testing.relay_mailbox import HeldMailbox, Listener, Mailboxes, tell_all
+from quietway.testing.relay_refusal import make_refusal
+from quietway_crypto.encoding import encode_base32
+from quietway_crypto.lanes import hash_capability
+from quietway_protocol.session import WINDOW
+from quietway_schemas.envelope import unpack_records
+from quietway_schemas.errors import EnvelopeError
+from quietway_schemas.frames import MOST_SEQS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+
+    from quietway.ports import Arrival, Clock, Mailbox, Relay, Welcome
+    from quietway_crypto.signing import SigningKey
+    from quietway_schemas.directory import DirectoryPage, SignedObject
+    from quietway_schemas.envelope import SubmissionRecord
+    from quietway_schemas.ids import AgencyId, DeviceId, EnvelopeId, MailboxId
+    from quietway_schemas.instants import Instant
+
+MOST_RECORDS: Final = 128
+MAX_BATCH_BYTES: Final = 1_048_576
+LANE_ENVELOPES: Final = 20_000
+_CODE_CHARACTERS: Final = 26
+
+
+class InMemoryRelay:
+    """A relay that many clients of one process share.
+
+    Args:
+        clock: The relay's own; give it another than a client's to see how clock errors look.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.books = RelayDirectory()
+        self.losing_answers = False
+        self._lock = threading.RLock()
+        self._mailboxes: Mailboxes = {}
+        self._spent: dict[bytes, int] = {}
+        self._codes_given = 0
+        self._offline = False
+
+    @property
+    def offline(self) -> bool:
+        """While True every request fails and every open mailbox breaks."""
+        return self._offline
+
+    @offline.setter
+    def offline(self, offline: bool) -> None:
+        with self._lock:
+            self._offline = offline
+            tell_all(self._mailboxes.values())
+
+    def enrolment_code(self) -> str:
+        """Return a new one-time code, as a relay's operator would hand out."""
+        with self._lock:
+            self._codes_given += 1
+            digest = hashlib.sha256(b"enrolment %d" % self._codes_given).digest()
+            code = encode_base32(digest)[:_CODE_CHARACTERS]
+            self.books.add_code(code)
+        return code
+
+    def connect(self, identity: SigningKey, device: DeviceId) -> Relay:
+        """Return the relay as one device sees it."""
+        return _Connection(self, identity.public, device)
+
+    def envelopes_held(self) -> tuple[bytes, ...]:
+        """Return every stored envelope (header || sealed): all that could be shown of them."""
+        with self._lock:
+            mailboxes = tuple(self._mailboxes.values())
+            return tuple(held.envelope for mailbox in mailboxes for held in mailbox.after(0))
+
+    @contextmanager
+    def answering(self) -> Iterator[Instant]:
+        """Serve one request at a time, or fail it as the faults of the hour ask."""
+        with self._lock:
+            if self._offline:
+                raise RelayUnreachable
+            now = self.clock.now()
+            for mailbox in self._mailboxes.values():
+                mailbox.sweep(now=now)
+            yield now
+            if self.losing_answers:
+                raise RelayUnreachable
+
+    def mailbox_of(self, device: DeviceId, identity_key: bytes) -> HeldMailbox:
+        """Return the mailbox of an authenticated device.
+
+        Raises:
+            RelayRefused: `not_authenticated`: no manifest certifies it.
+        """
+        certificate = self.books.find_device(device, identity_key)
+        if certificate is None:
+            raise make_refusal("not_authenticated")
+        return self._mailbox(certificate.mailbox)
+
+    def drop_orphans(self) -> None:
+        """Delete the mailboxes of devices that no manifest certifies any more."""
+        for mailbox in [held for held in self._mailboxes if self.books.agency_of(held) is None]:
+            self._mailboxes.pop(mailbox).tell()
+
+    def store(self, capability: bytes, records: Sequence[bytes], *, now: Instant) -> None:
+        """Store a batch whole, or nothing of it."""
+        opening = hash_capability(capability)
+        new: dict[tuple[MailboxId, EnvelopeId], SubmissionRecord] = {}
+        for index, record in enumerate(_read_batch(records)):
+            self._check_addressed(record, opening, index=index, now=now)
+            place = (record.header.mailbox, record.header.envelope_id)
+            if new.get(place, record) != record:
+                raise make_refusal("conflict", index=index)
+            if self._mailbox(place[0]).is_new(record, index=index):
+                new[place] = record
+        self._check_limits(opening, new.values())
+        for record in new.values():
+            self._mailbox(record.header.mailbox).add(record, now=now)
+        tell_all(self._mailbox(mailbox) for mailbox, _ in new)
+
+    def _check_addressed(
+        self, record: SubmissionRecord, opening: bytes, *, index: int, now: Instant
+    ) -> None:
+        agency = self.books.agency_of(record.header.mailbox)
+        if agency is None or not self.books.opens_lane(agency, opening, now=now):
+            raise make_refusal("not_found", index=index)
+
+    def _check_limits(self, opening: bytes, new: Collection[SubmissionRecord]) -> None:
+        spent = self._spent.get(opening, 0) + len(new)
+        if spent > LANE_ENVELOPES:
+            raise make_refusal("over_quota")
+        for mailbox, more in Counter(record.header.mailbox for record in new).items():
+            self._mailbox(mailbox).check_room(more)
+        self._spent[opening] = spent
+
+    def _mailbox(self, mailbox: MailboxId) -> HeldMailbox:
+        return self._mailboxes.setdefault(mailbox, HeldMailbox())
+
+
+class _Connection:
+    """The `Relay` port of one device."""
+
+    def __init__(self, relay: InMemoryRelay, identity_key: bytes, device: DeviceId) -> None:
+        self._relay = relay
+        self._identity_key = identity_key
+        self._device = device
+
+    async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
+        with self._relay.answering() as now:
+            self._relay.store(capability, records, now=now)
+
+    async def open_mailbox(
+        self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
+    ) -> Mailbox:
+        with self._relay.answering() as now:
+            held = self._relay.mailbox_of(self._device, self._identity_key)
+            welcome = held.greet(now=now, witness_now=witness_now, witness_was=witness_was)
+        return _OpenMailbox(self._relay, held, welcome, after=after, live=live)
+
+    async def put_manifest(
+        self, agency: AgencyId, signed: SignedObject, *, enrolment_code: str | None = None
+    ) -> None:
+        with self._relay.answering() as now:
+            self._relay.books.put_manifest(agency, signed, enrolment_code, now=now)
+            self._relay.drop_orphans()
+
+    async def put_epochs(self, agency: AgencyId, signed: SignedObject) -> None:
+        with self._relay.answering() as now:
+            self._relay.books.put_epochs(agency, signed, now=now)
+
+    async def put_lanes(self, week: str, signed: SignedObject) -> None:
+        with self._relay.answering() as now:
+            self._relay.books.put_lanes(week, signed, now=now)
+
+    async def directory(self, after: int) -> DirectoryPage:
+        with self._relay.answering():
+            self._relay.mailbox_of(self._device, self._identity_key)
+            return self._relay.books.page(after)
+
+    async def read_clock(self) -> Instant:
+        with self._relay.answering() as now:
+            return now - now % 1_000
+
+    async def aclose(self) -> None:
+        """Close nothing: there is no connection."""
+
+
+class _OpenMailbox:
+    """The `Mailbox` port over one held mailbox."""
+
+    def __init__(
+        self,
+        relay: InMemoryRelay,
+        held: HeldMailbox,
+        welcome: Welcome,
+        *,
+        after: int,
+        live: bool,
+    ) -> None:
+        self._relay = relay
+        self._held = held
+        self._welcome = welcome
+        self._shown = after
+        self._live = live
+        self._open = True
+        self._unacknowledged: set[int] = set()
+        self._listener = Listener(asyncio.get_running_loop())
+        held.listeners.append(self._listener)
+
+    @property
+    def welcome(self) -> Welcome:
+        return self._welcome
+
+    async def arrivals(self) -> AsyncIterator[Arrival]:
+        while self._open:
+            self._listener.news.clear()
+            waiting = self._take()
+            for arrival in waiting:
+                self._shown = arrival.seq
+                self._unacknowledged.add(arrival.seq)
+                yield arrival
+            if not waiting and not self._live:
+                return
+            if not waiting:
+                await self._listener.news.wait()
+
+    async def acknowledge(self, seqs: Sequence[int]) -> None:
+        if not 1 <= len(seqs) <= MOST_SEQS:
+            raise make_refusal("invalid_field")
+        with self._relay.answering():
+            self._held.acknowledge(seqs)
+        self._unacknowledged.difference_update(seqs)
+        self._listener.news.set()
+
+    async def aclose(self) -> None:
+        self._open = False
+        if self._listener in self._held.listeners:
+            self._held.listeners.remove(self._listener)
+        self._listener.news.set()
+
+    def _take(self) -> tuple[Arrival, ...]:
+        # Only a socket has a window; a look without one gets page after page.
+        room = WINDOW - len(self._unacknowledged) if self._live else None
+        with self._relay.answering():
+            return self._held.after(self._shown)[:room]
+
+
+def _read_batch(records: Sequence[bytes]) -> list[SubmissionRecord]:
+    body = b"".join(records)
+    if len(body) > MAX_BATCH_BYTES:
+        raise make_refusal("too_large")
+    try:
+        batch = unpack_records(body)
+    except EnvelopeError as refused:
+        raise make_refusal("malformed_record", index=refused.index) from None
+    if len(batch) > MOST_RECORDS:
+        raise make_refusal("malformed_record")
+    return batch

@@ -1,0 +1,147 @@
+"""The `Relay` port over the network.
+
+Two wires, never one: what is sent to other agencies shows a lane and no identity, what is read is
+signed by the device, and on one connection the relay could put the two together. The sending wire
+keeps no connection at all, so two submissions do not share one either. A mailbox opens as a
+websocket where it shall stay open, and falls back to polling where something in between lets no
+websocket pass.
+
+Spec: docs/spec/relay-protocol.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from quietway.errors import RelayUnreachable
+from quietway.transport.address import find_proxy, require_safe_address
+from quietway.transport.answers import check_answer
+from quietway.transport.asking import JSON, SMALL_BYTES, Asker
+from quietway.transport.polling import PolledMailbox
+from quietway.transport.stream import SocketBlocked, StreamedMailbox
+from quietway.transport.wire import Wire
+from quietway_crypto.encoding import encode_base64
+from quietway_schemas.directory import DirectoryPage
+from quietway_schemas.errors import SchemaError
+from quietway_schemas.fields import Count, WireModel
+from quietway_schemas.frames import Hello
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quietway.ports import Clock, Entropy, Mailbox
+    from quietway_crypto.signing import SigningKey
+    from quietway_schemas.directory import SignedObject
+    from quietway_schemas.ids import AgencyId
+    from quietway_schemas.instants import Instant
+
+ENVELOPES: Final = "application/vnd.quietway.envelopes"
+MAX_PAGE_BYTES: Final = 24 * 1_048_576
+"""64 objects of 256 KiB, and the JSON around them."""
+_Read = TypeVar("_Read", bound=WireModel)
+
+
+class _Accepted(WireModel):
+    """The relay's word that a batch is durable."""
+
+    accepted: Count
+
+
+class HttpRelay:
+    """A relay on the network, as one device sees it.
+
+    Args:
+        url: Its address: https, or http on this machine.
+        device: The device's id in text form; None to publish only.
+        identity: The device's identity key.
+        clock: Says when requests are signed, and waits between polls.
+        entropy: For the nonces of signatures.
+
+    Raises:
+        InsecureRelay: The address would send everything in the clear.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        device: str | None,
+        identity: SigningKey,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._url = require_safe_address(url)
+        self._proxy = find_proxy(self._url)
+        self._clock = clock
+        self._sending, self._reading = _open_wires(self._url, self._proxy)
+        self._asker = Asker(self._url, self._reading, device, identity, clock, entropy)
+
+    async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
+        """Hand over submission records for one agency's mailboxes; durable there on return."""
+        headers = {"content-type": ENVELOPES, "quietway-lane": encode_base64(capability)}
+        answer = await self._sending.ask(
+            "POST",
+            "/v1/envelopes",
+            body=b"".join(records),
+            headers=headers,
+            limit_bytes=SMALL_BYTES,
+        )
+        raw = check_answer(answer, status=201, media_type=JSON, now=self._clock.now())
+        if _read(_Accepted, raw).accepted != len(records):
+            raise RelayUnreachable
+
+    async def open_mailbox(
+        self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
+    ) -> Mailbox:
+        """Open this device's mailbox: a socket to stay, pages for a look."""
+        hello = Hello(after=after, witness_now=witness_now, witness_was=witness_was)
+        if live:
+            try:
+                return await StreamedMailbox.open(self._asker, hello, proxy=self._proxy)
+            except SocketBlocked:
+                return await PolledMailbox.open(self._asker, hello, live=True)
+        return await PolledMailbox.open(self._asker, hello, live=False)
+
+    async def put_manifest(
+        self, agency: AgencyId, signed: SignedObject, *, enrolment_code: str | None = None
+    ) -> None:
+        """Publish a manifest; the first one needs the operator's one-time code."""
+        target = f"/v1/agencies/{agency}/manifest"
+        await self._asker.put(target, signed.to_canonical(), enrolment_code=enrolment_code)
+
+    async def put_epochs(self, agency: AgencyId, signed: SignedObject) -> None:
+        """Publish this device's epoch batch."""
+        await self._asker.put(f"/v1/agencies/{agency}/epochs", signed.to_canonical())
+
+    async def put_lanes(self, week: str, signed: SignedObject) -> None:
+        """Publish the hashes of the agency's lanes for an ISO week."""
+        await self._asker.put(f"/v1/lanes/{week}", signed.to_canonical())
+
+    async def directory(self, after: int) -> DirectoryPage:
+        """Return the next page of the directory after a cursor."""
+        target = f"/v1/directory?after={after}"
+        raw = await self._asker.get(target, media_type=JSON, limit_bytes=MAX_PAGE_BYTES)
+        return _read(DirectoryPage, raw)
+
+    async def read_clock(self) -> Instant:
+        """Return the relay's clock, to the second."""
+        answer = await self._reading.ask("GET", "/healthz", limit_bytes=SMALL_BYTES)
+        check_answer(answer, status=200, media_type=JSON, now=self._clock.now())
+        return answer.date
+
+    async def aclose(self) -> None:
+        """Close every connection; closing twice is fine."""
+        await self._sending.aclose()
+        await self._reading.aclose()
+
+
+def _open_wires(url: str, proxy: str | None) -> tuple[Wire, Wire]:
+    """Make the wire for sending and the one for reading, which have nothing in common."""
+    return Wire(url, proxy=proxy, keep=False), Wire(url, proxy=proxy, keep=True)
+
+
+def _read(model: type[_Read], raw: bytes) -> _Read:
+    try:
+        return model.from_body(raw, max_bytes=MAX_PAGE_BYTES)
+    except SchemaError:
+        raise RelayUnreachable from None

@@ -1,0 +1,79 @@
+"""The command line: which commands there are, and what holds for all of them.
+
+Each command lives in a file of its own under `commands`. Completion scripts are left out, because
+installing one writes to the home folder; traces are left to the developer's own tools, because they
+would show local values.
+
+Spec: docs/reference/desk.md.
+"""
+
+from importlib.metadata import version as read_version
+from typing import Annotated
+
+import typer
+
+from quietway_desk.commands import doctor, inbox, init, outbox, partner, send, status, watch
+from quietway_desk.session import Settings
+
+EXAMPLES = """
+Try this:
+
+  quietway init --relay https://relay.example.org --agency HARBOR --program HARBOR-SHELTER
+
+  quietway partner add mercy.invitation
+
+  quietway send referral --to MERCY
+
+  quietway inbox
+"""
+
+app = typer.Typer(
+    name="quietway",
+    help="Coordinate with partner agencies through a relay that cannot read.",
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+)
+app.command("init")(init.init)
+app.add_typer(send.app, name="send")
+app.command("inbox")(inbox.inbox)
+app.command("outbox")(outbox.outbox)
+app.command("watch")(watch.watch)
+app.add_typer(status.app, name="status")
+app.add_typer(partner.app, name="partner")
+app.command("doctor")(doctor.doctor)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
+    if wanted:
+        typer.echo(f"quietway {read_version('quietway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def prepare(
+    context: typer.Context,
+    passphrase_fd: Annotated[
+        int | None,
+        typer.Option(
+            "--passphrase-fd",
+            metavar="NUMBER",
+            help="Read the passphrase from this open file descriptor instead of asking. "
+            "QUIETWAY_PASSPHRASE_FILE names a file instead.",
+        ),
+    ] = None,
+    *,
+    version: Annotated[  # noqa: ARG001 - the callback answers it
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Coordinate with partner agencies through a relay that cannot read.
+
+    What you write is sealed on this machine, for the devices of the agencies you name.
+    QUIETWAY_HOME names the folder of the store, where it is not the usual one.
+    """
+    context.obj = Settings(passphrase_descriptor=passphrase_fd)

@@ -1,0 +1,80 @@
+"""What the desk writes: results to standard output, everything about them to standard error.
+
+So `quietway inbox --json | jq` reads results only. Text is shown plain (see `plain.py`), nothing of
+it is taken for markup, and colour appears only on a terminal that wants it.
+
+Spec: docs/reference/desk.md, "What is shown".
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from quietway_desk.plain import show_line, show_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.status import Status
+
+Facts = list[tuple[str, str]]
+"""Named facts in the order of their showing."""
+
+Record = dict[str, "str | int | bool | list[str] | Record"]
+"""One entry of a list as it is written with `--json`."""
+
+
+def say(text: str) -> None:
+    """Write a paragraph of the result."""
+    _out().print(Text(show_plain(text)), soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """Write a line about what is going on."""
+    _err().print(Text(show_plain(text)), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Write what went wrong and what to do next."""
+    _err().print(Text(show_plain(text), style="bold"), soft_wrap=True)
+
+
+def show_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
+    """Write a title and named facts below it, with an empty line after."""
+    console = _out()
+    console.print(Text(show_line(title), style="bold"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in facts:
+        grid.add_row(Text(f"  {show_line(name)}"), Text(show_plain(value)))
+    console.print(grid)
+    console.print()
+
+
+def show_json(records: Sequence[Mapping[str, object]]) -> None:
+    """Write a list of records as JSON; everything outside ASCII is escaped."""
+    # Not through the console, which would wrap what a pipe reads.
+    sys.stdout.write(json.dumps([dict(record) for record in records], indent=2) + "\n")
+
+
+@contextmanager
+def working(text: str) -> Iterator[Status]:
+    """Show on a terminal that something takes its time."""
+    with _err().status(Text(text), spinner="line") as status:
+        yield status
+
+
+def _out() -> Console:
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _err() -> Console:
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)

@@ -1,0 +1,183 @@
+"""Contents in words: what a referral, an answer, a status or a message says to a person.
+
+Codes are shown by their labels; what a partner wrote is shown as it was written, made plain.
+Nothing is summed up, and nothing is left out.
+
+Spec: docs/reference/desk.md, "What is shown".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from quietway.codes import label_of
+from quietway.content import (
+    MessageText,
+    ReferralAnswer,
+    ReferralPacket,
+    StatusIndicator,
+)
+from quietway_desk.screen import Facts, Record, remark, say, show_facts
+from quietway_desk.times import show_instant, write_instant
+
+if TYPE_CHECKING:
+    from quietway import Client, Received, Sent, StatusEntry
+    from quietway.content import ContentModel
+
+KINDS: Final = {
+    "audience.list": "Who takes part",
+    "message.text": "Message",
+    "receipt.opened": "Receipt: opened",
+    "receipt.stored": "Receipt: stored",
+    "referral.ack": "Referral received",
+    "referral.cancel": "Referral cancelled",
+    "referral.feedback": "Feedback on a referral",
+    "referral.outcome": "Decision on a referral",
+    "referral.packet": "Referral",
+    "referral.reopen": "Referral reopened",
+    "status.indicator": "Status",
+}
+
+OUTBOX_STATES: Final = {
+    "not_yet_sent": "NOT YET SENT; it goes out when the relay can be reached",
+    "sealed": "NOT YET SENT; it is sealed, and goes out when the relay can be reached",
+    "stored_at_relay": "delivered to the relay",
+    "expired_unsent": "NOT SENT in time; write it again if it still holds",
+    "unreachable": "NOT YET SENT; the partner's device has no live key",
+}
+
+_PACKET_CODES: Final = (
+    ("Service", "service_type"),
+    ("Purpose", "purpose_code"),
+    ("Urgency", "time_sensitivity"),
+    ("Known from", "info_basis"),
+    ("Handed over", "pathway"),
+    ("Referred by", "referred_by"),
+    ("Survivor", "survivor_choice"),
+    ("Named", "identity_mode"),
+    ("Came in by", "entry_point"),
+    ("Goal", "stated_goal"),
+)
+_ANSWER_CODES: Final = (("Reason", "reason_code", "reason"), ("Next", "next_steps", "next_steps"))
+
+
+def show_received(message: Received) -> None:
+    """Show one message with who sent it and when."""
+    sender = message.sender_program or str(message.sender_agency)
+    title = f"{KINDS.get(message.content.type, message.content.type)} from {sender}"
+    facts: Facts = [("Sent", show_instant(message.sent_at)), *describe(message.content)]
+    if message.content.exercise:
+        facts.insert(0, ("EXERCISE", "This is a drill, and about nobody."))
+    if message.gap:
+        facts.append(("Note", "Something that came before this is missing here."))
+    if not message.audience_known:
+        facts.append(("Note", "Who else received this is not known yet."))
+    show_facts(title, facts)
+
+
+def describe(content: ContentModel) -> Facts:
+    """Say what a content says, as named facts."""
+    match content:
+        case ReferralPacket():
+            return _describe_packet(content)
+        case ReferralAnswer():
+            return _describe_answer(content)
+        case StatusIndicator():
+            return _describe_status(content)
+        case MessageText():
+            return [("Text", content.text)]
+        case _:
+            return []
+
+
+def record_of(message: Received) -> Record:
+    """Give a message as a record for `--json`."""
+    return {
+        "message_id": str(message.message_id),
+        "conversation": str(message.conversation),
+        "sender_agency": str(message.sender_agency),
+        "sender_program": message.sender_program or "",
+        "sent_at": write_instant(message.sent_at),
+        "gap": message.gap,
+        "audience_known": message.audience_known,
+        "content": message.content.model_dump(mode="json", exclude_none=True),
+    }
+
+
+def record_of_status(entry: StatusEntry) -> Record:
+    """Give a line of the board as a record for `--json`."""
+    return {
+        "code": entry.code,
+        "state": entry.state,
+        "confidence": entry.confidence,
+        "agency": str(entry.agency),
+        "program": entry.program,
+        "effective": write_instant(entry.effective),
+        "expires": write_instant(entry.expires),
+    }
+
+
+def tell_sent(client: Client, sent: Sent) -> None:
+    """Say how far something that was just written has come, and why no further."""
+    states = [entry.state for entry in client.outbox() if entry.local_id == sent.local_id]
+    state = states[0] if states else sent.state
+    say(f"Written, and {OUTBOX_STATES.get(state, state)}.")
+    if sent.referral_ref is not None:
+        remark(f"Its reference: {sent.referral_ref}")
+
+
+def _describe_packet(packet: ReferralPacket) -> Facts:
+    referring, receiving = packet.referring, packet.receiving
+    facts: Facts = [
+        ("Reference", str(packet.referral_ref)),
+        ("From", f"{referring.program}: {referring.staff}, {referring.contact}"),
+        ("For", f"{receiving.program}: {receiving.eligibility_note}"),
+        ("Answer through", label_of("channel_tier", receiving.preferred_channel)),
+        *_describe_case(packet),
+    ]
+    facts += [
+        (name, label_of(field, code))
+        for name, field in _PACKET_CODES
+        if (code := getattr(packet, field)) is not None
+    ]
+    facts.append(("In words", packet.purpose_text))
+    if packet.vsp_contact is not None:
+        facts.append(("Through", f"{packet.vsp_contact.staff}, {packet.vsp_contact.contact}"))
+    facts.append(("Answer by", show_instant(packet.feedback_due)))
+    return facts
+
+
+def _describe_answer(answer: ReferralAnswer) -> Facts:
+    facts: Facts = [
+        ("Reference", str(answer.referral_ref)),
+        ("State", label_of("referral_state", answer.state)),
+        *_describe_case(answer),
+    ]
+    for name, field, list_name in _ANSWER_CODES:
+        code = getattr(answer, field)
+        if code is not None:
+            facts.append((name, label_of(list_name, code)))
+    return facts
+
+
+def _describe_status(status: StatusIndicator) -> Facts:
+    return [
+        ("Says", label_of("status_indicator", status.code)),
+        ("State", label_of("status_state", status.state)),
+        ("Known", label_of("status_confidence", status.confidence)),
+        ("From", show_instant(status.effective)),
+        ("Until", show_instant(status.expires)),
+        *_describe_case(status),
+    ]
+
+
+def _describe_case(content: ReferralPacket | ReferralAnswer | StatusIndicator) -> Facts:
+    facts: Facts = []
+    if content.case_ref is not None:
+        facts.append(("Case", str(content.case_ref)))
+    if content.disclosure_basis is not None:
+        facts.append(("Shared on", label_of("disclosure_basis", content.disclosure_basis)))
+    if not isinstance(content, StatusIndicator) and content.episode is not None:
+        dates = content.episode.model_dump(mode="json", exclude_none=True)
+        facts += [(name.replace("_", " ").capitalize(), day) for name, day in dates.items()]
+    return facts

@@ -1,0 +1,121 @@
+"""A real referral file of a hospital's system is sent, and what identifies a person stays behind.
+
+Spec: docs/reference/interop.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from scenes.referral import DAY_MS, name_receiving, name_referring, show_referral
+from scenes.who_sees_what import read_files, search_relay
+from world import STATES
+
+from quietway.interop.fhir import read_service_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from world import World
+
+    from quietway.interop.fhir import Imported
+
+TITLE = "A referral from a file of another system"
+NEEDS = ("founding",)
+
+PURPOSE = "Please call our desk back; details by phone only."
+SHORTEST = 6
+# Words that the dictionary, the standard or this story use themselves, and that identify nobody.
+COMMON_WORDS = frozenset(
+    ("active", "plan", "order", "original-order", "instance-order", "routine", "urgent", "asap")
+)
+
+
+def import_file(raw: bytes) -> Imported:
+    """Make a packet of the file.
+
+    Raises:
+        ImportRefused: It can't be taken; with reason and field.
+    """
+    now = time.time_ns() // 1_000_000
+    return read_service_request(
+        raw,
+        entropy=secrets.token_bytes(16),
+        referring=name_referring(now),
+        receiving=name_receiving(),
+        purpose_code="information_request",
+        purpose_text=PURPOSE,
+        info_basis="administrative_record",
+        pathway="warm_linkage",
+        referred_by="healthcare",
+        survivor_choice="agreed",
+        feedback_due=now + DAY_MS,
+    )
+
+
+def play(world: World) -> None:
+    """Send the file's referral, show what the shelter reads, and search for what must not pass."""
+    tell = world.tell
+    assert world.referral_file is not None  # noqa: S101 - the demo plays this scene only with a file
+    imported = import_file(world.referral_file)
+    world.remember(imported.packet.purpose_text, str(imported.packet.referral_ref))
+    tell.say(
+        "The hospital's own system wrote a FHIR R4 ServiceRequest. Only its codes are read: which "
+        "service, how soon. All else was left behind before anything was sealed."
+    )
+    tell.heading("Left behind, by name of field")
+    tell.item("", ", ".join(imported.dropped) or "nothing", column=0)
+    if imported.unmapped:
+        tell.heading("Read, but not in the code map, so it became the service 'other'")
+        tell.item("", ", ".join(imported.unmapped), column=0)
+    sent = world.hospital.client.referrals.send(imported.packet, to="HARBOR")
+    tell.heading("What happened to it")
+    tell.item("The hospital sees", f"the referral is {STATES[sent.state]}")
+    packet = show_referral(world, world.fetch(world.shelter))
+    # A second copy waits at the relay while its files are searched.
+    world.police.client.messages.send(PURPOSE, to=["HARBOR"])
+    search_relay(world)
+    _search_for_the_person(world, packet.model_dump_json())
+
+
+def _search_for_the_person(world: World, packet: str) -> None:
+    assert world.referral_file is not None  # noqa: S101 - as above
+    texts = list_texts(json.loads(world.referral_file))
+    relay = b"\n".join(read_files(world.relay_folder))
+    found = {
+        "the packet": sum(stands_in(text, packet) for text in texts),
+        "the relay's files": sum(text.encode() in relay for text in texts if len(text) >= SHORTEST),
+        "this output": sum(stands_in(text, world.tell.told) for text in texts if len(text) > 1),
+    }
+    world.tell.heading(f"Searched for the {len(texts)} texts of the file")
+    for place, times in found.items():
+        world.tell.item(place, f"{times} found")
+    if any(found.values()):
+        raise AssertionError("A text of the file passed the mapper.")
+
+
+def list_texts(resource: object) -> list[str]:
+    """List the texts of a file once each, without the common words of the standard itself."""
+    return sorted({text for text in _walk(resource) if text.strip()} - COMMON_WORDS)
+
+
+def stands_in(text: str, shown: str) -> bool:
+    """Tell whether a text stands somewhere as words of its own."""
+    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", shown) is not None
+
+
+def _walk(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for held in value:
+            yield from _walk(held)
+    elif isinstance(value, dict):
+        for name, held in value.items():
+            # The kind of resource is no text of a person's.
+            if name != "resourceType":
+                yield from _walk(held)

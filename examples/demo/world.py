@@ -1,0 +1,126 @@
+"""What the scenes share: the folder, the relay, the three agencies, and a list of what was said.
+
+Each agency is a client of its own with an encrypted store of its own, under a passphrase of its
+own. They share nothing but the relay's address. All goes through the public face of the SDK.
+
+Spec: docs/tutorial/first-referral.md.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relay import Relay
+
+from quietway import Client
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tell import Teller
+
+    from quietway import Received
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """One agency of the story.
+
+    Attributes:
+        name: What the story calls it.
+        program: Its program's code.
+        client: Its device.
+        home: The folder of its store.
+    """
+
+    name: str
+    program: str
+    client: Client
+    home: Path
+
+    @property
+    def code(self) -> str:
+        """The agency's code."""
+        return self.program.partition("-")[0]
+
+
+STATES = {
+    "stored_at_relay": "sealed, and stored at the relay",
+    "sealed": "sealed, kept on this device: not yet sent",
+    "not_yet_sent": "kept on this device: not yet sent",
+}
+"""How far a message has come, in words."""
+
+
+class World:
+    """Everything that the demo makes, and takes away again.
+
+    Args:
+        folder: An empty folder.
+        tell: The voice.
+    """
+
+    def __init__(self, folder: Path, tell: Teller) -> None:
+        self.folder = folder
+        self.tell = tell
+        self.relay_folder = folder / "relay"
+        self.relay_folder.mkdir()
+        self.relay = Relay(self.relay_folder)
+        self.agencies: dict[str, Agency] = {}
+        self.said: list[str] = []
+        self.read: dict[str, list[str]] = {}
+        self.referral_file: bytes | None = None
+        self._open = ExitStack()
+        self._open.callback(self.relay.stop)
+
+    @property
+    def shelter(self) -> Agency:
+        """The shelter."""
+        return self.agencies["HARBOR"]
+
+    @property
+    def police(self) -> Agency:
+        """The police liaison unit."""
+        return self.agencies["CITYPD"]
+
+    @property
+    def hospital(self) -> Agency:
+        """The hospital."""
+        return self.agencies["MERCY"]
+
+    def found(self, name: str, program: str, role: str, *, code: str) -> None:
+        """Found an agency with its first device, in a store of its own."""
+        home = self.folder / program.lower()
+        client = Client.found(
+            home,
+            passphrase=f"demo passphrase of {program}",
+            relay=self.relay.url,
+            enrolment_code=code,
+            agency_code=program.partition("-")[0],
+            program=program,
+            roles=(role,),
+        )
+        agency = Agency(name, program, self._open.enter_context(client), home)
+        self.agencies[agency.code] = agency
+        self.read[agency.code] = []
+
+    def remember(self, *words: str) -> None:
+        """Remember words of contents, for the search at the end."""
+        self.said.extend(words)
+
+    def fetch(self, agency: Agency) -> list[Received]:
+        """Let an agency ask the relay, and return what is new to it."""
+        known = {message.message_id for message in agency.client.inbox()}
+        agency.client.sync()
+        new = [held for held in agency.client.inbox() if held.message_id not in known]
+        shown = [held for held in new if held.content.type != "audience.list"]
+        self.read[agency.code] += [
+            f"{held.content.type} from {held.sender_program}" for held in shown
+        ]
+        return shown
+
+    def close(self) -> None:
+        """Close every store and stop the relay."""
+        self._open.close()

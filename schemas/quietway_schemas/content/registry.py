@@ -1,0 +1,107 @@
+"""The registry of content types: each type's model and the class of envelope that it travels in.
+
+The evolution rule. A type's name is never used for anything else. A field is never removed and
+never changes its meaning; a new one is optional and stands last. A new shape that an old reader
+must not take for the old one is a new type. An unknown type, field or code is refused with a typed
+error: guessing at what somebody meant is not safe here.
+
+Spec: docs/spec/envelope.md, "Classes"; schemas/README.md, "How it may change".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from quietway_schemas.canonical import decode_canonical
+from quietway_schemas.content.audience import AudienceList
+from quietway_schemas.content.base import ContentModel
+from quietway_schemas.content.message import MessageText
+from quietway_schemas.content.receipt import ReceiptOpened, ReceiptStored
+from quietway_schemas.content.referral import (
+    ReferralAck,
+    ReferralCancel,
+    ReferralFeedback,
+    ReferralOutcome,
+    ReferralPacket,
+    ReferralReopen,
+)
+from quietway_schemas.content.status import StatusIndicator
+from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.errors import ContentError, TooLongError, UnknownCodeError
+
+
+@dataclass(frozen=True, slots=True)
+class ContentType:
+    """One row of the registry."""
+
+    name: str
+    model: type[ContentModel]
+    envelope_class: EnvelopeClass
+
+
+_ROWS: Final = (
+    ContentType("audience.list", AudienceList, EnvelopeClass.CASE),
+    ContentType("message.text", MessageText, EnvelopeClass.FLASH),
+    ContentType("receipt.opened", ReceiptOpened, EnvelopeClass.FLASH),
+    ContentType("receipt.stored", ReceiptStored, EnvelopeClass.FLASH),
+    ContentType("referral.ack", ReferralAck, EnvelopeClass.CASE),
+    ContentType("referral.cancel", ReferralCancel, EnvelopeClass.CASE),
+    ContentType("referral.feedback", ReferralFeedback, EnvelopeClass.CASE),
+    ContentType("referral.outcome", ReferralOutcome, EnvelopeClass.CASE),
+    ContentType("referral.packet", ReferralPacket, EnvelopeClass.CASE),
+    ContentType("referral.reopen", ReferralReopen, EnvelopeClass.CASE),
+    ContentType("status.indicator", StatusIndicator, EnvelopeClass.CASE),
+)
+
+CONTENT_TYPES: Final[Mapping[str, ContentType]] = MappingProxyType({row.name: row for row in _ROWS})
+"""Every content type, by its name."""
+
+
+def find_class(content: ContentModel) -> EnvelopeClass:
+    """Say which class of envelope a content travels in.
+
+    Raises:
+        UnknownCodeError: The type is not registered.
+    """
+    return _find_row(content.type).envelope_class
+
+
+def encode_content(content: ContentModel) -> bytes:
+    """Write a content as the bytes that stand in a core.
+
+    Raises:
+        UnknownCodeError: The type is not registered.
+        TooLongError: It does not fit into its class.
+    """
+    room = find_class(content).content_room
+    raw = content.to_canonical()
+    if len(raw) > room:
+        raise TooLongError("object", room)
+    return raw
+
+
+def parse_content(raw: bytes, envelope_class: EnvelopeClass) -> ContentModel:
+    """Read the content of an opened and verified core.
+
+    Args:
+        raw: The bytes after the core's fixed fields.
+        envelope_class: The class in the header.
+
+    Raises:
+        JsonError: Not canonical JSON, or too long for its class.
+        UnknownCodeError: An unknown type, or an unknown code in a field.
+        ContentError: The class is not the type's, or a field is missing, unknown or wrong.
+    """
+    found = decode_canonical(raw, max_bytes=envelope_class.content_room)
+    row = _find_row(found.get("type"))
+    if row.envelope_class is not envelope_class:
+        raise ContentError("type", "travels in the other class of envelope")
+    return row.model.from_canonical(raw, max_bytes=envelope_class.content_room)
+
+
+def _find_row(name: object) -> ContentType:
+    row = CONTENT_TYPES.get(name) if isinstance(name, str) else None
+    if row is None:
+        raise UnknownCodeError("content_types", "type")
+    return row

@@ -1,0 +1,172 @@
+"""The surface of the relay: its addresses, and the one door that everything passes.
+
+Rules: the door checks the Host, bounds how much is worked on at once, adds the same headers to
+every answer, and turns every error into a problem, so that nothing above it ever sees an exception.
+FastAPI's telemetry, its documentation pages and its redirects are off. There is no CORS header, and
+a request that a browser page could have sent to a socket is refused.
+
+Spec: docs/spec/relay-protocol.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route, WebSocketRoute
+
+from quietway_server.api.directory import DirectoryDoor
+from quietway_server.api.envelopes import SubmitEnvelopes
+from quietway_server.api.mailboxes import MailboxPoll
+from quietway_server.api.openapi import describe
+from quietway_server.api.problems import answer_problem
+from quietway_server.api.stream import MailboxStream
+from quietway_server.core.quota import BUSY_RETRY_SECONDS
+from quietway_server.errors import RefusedError
+from quietway_server.settings import LOOPBACK
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from quietway_server.services.relay import Relay
+
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+TELEMETRY_OFF: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+def make_app(relay: Relay) -> FastAPI:
+    """Give the addresses of a relay, without the door."""
+    app = FastAPI(
+        title="quietway relay",
+        telemetry=TELEMETRY_OFF,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    polls, directory = MailboxPoll(relay), DirectoryDoor(relay)
+    app.router.routes.append(
+        Route("/v1/envelopes", SubmitEnvelopes(relay), methods=["POST"], name="envelopes")
+    )
+    app.router.routes.append(WebSocketRoute("/v1/mailbox", MailboxStream(relay), name="stream"))
+    for method, path, endpoint in (
+        ("GET", "/v1/mailbox", polls.poll),
+        ("POST", "/v1/mailbox/hello", polls.greet),
+        ("POST", "/v1/mailbox/ack", polls.acknowledge),
+        ("PUT", "/v1/agencies/{agency}/manifest", directory.put_manifest),
+        ("PUT", "/v1/agencies/{agency}/epochs", directory.put_epochs),
+        ("PUT", "/v1/lanes/{week}", directory.put_lanes),
+        ("GET", "/v1/directory", directory.read),
+        ("GET", "/healthz", directory.tell_health),
+    ):
+        app.add_route(path, endpoint, methods=[method], include_in_schema=False)
+    app.openapi = describe  # type: ignore[method-assign]  # the documented way to give one's own
+    return app
+
+
+def make_door(relay: Relay, *, port: int) -> ASGIApp:
+    """Give the whole surface of a relay.
+
+    Args:
+        relay: The services.
+        port: The port that it listens on.
+    """
+    return Door(make_app(relay), relay, port=port)
+
+
+class Door:
+    """What every request passes first, and every answer last.
+
+    Args:
+        app: The addresses. Its router is called without the framework's middleware, which would
+            answer errors in its own words.
+        relay: The services.
+        port: The port that the relay listens on.
+    """
+
+    def __init__(self, app: FastAPI, relay: Relay, *, port: int) -> None:
+        self._app = app
+        self._most = relay.settings.max_requests
+        self._working = 0
+        names = [f"[{name}]" if ":" in name else name for name in LOOPBACK]
+        public = urlsplit(relay.settings.public_url).netloc.lower()
+        self._hosts = {f"{name}:{port}" for name in names} | ({public} if public else set())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection or request."""
+        # The router raises what it can't serve, rather than answer it, when it finds an app here.
+        scope["app"] = self._app
+        answer = _Answer(send)
+        try:
+            self._check(scope)
+            await self._work(scope, receive, answer)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001, the last resort: nothing gets out but a problem
+            await answer.refuse(error, scope, receive)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            raise RefusedError("not_found")
+        # No page in a browser has business at a socket; programs send no Origin.
+        if scope["type"] == "websocket" and "origin" in headers:
+            raise RefusedError("not_found")
+
+    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._app.router(scope, receive, send)
+            return
+        if self._working >= self._most:
+            raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
+        self._working += 1
+        try:
+            await self._app.router(scope, receive, send)
+        finally:
+            self._working -= 1
+
+
+class _Answer:
+    """Sends, with our headers, and knows whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._begun = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] in {
+            "http.response.start",
+            "websocket.http.response.start",
+            "websocket.accept",
+        }:
+            self._begun = True
+            message.setdefault("headers", [])
+            headers = MutableHeaders(raw=message["headers"])
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            message["headers"] = headers.raw
+        await self._send(message)
+
+    async def refuse(self, error: Exception, scope: Scope, receive: Receive) -> None:
+        """Answer with a problem, unless an answer has begun already."""
+        response = answer_problem(error)
+        if not self._begun:
+            await response(scope, receive, self)

@@ -1,0 +1,96 @@
+"""Read bodies and queries within their bounds.
+
+Rules: nothing is read beyond its limit or after its time; nothing is unpacked; a media type is
+exactly the one asked for.
+
+Spec: docs/spec/relay-protocol.md, "Ground rules" and "Limits".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from quietway_server.core.quota import BODY_SECONDS, BUSY_RETRY_SECONDS
+from quietway_server.errors import RefusedError
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection, Request
+
+JSON: Final = "application/json"
+ENVELOPES: Final = "application/vnd.quietway.envelopes"
+PAGE: Final = "application/vnd.quietway.page"
+LARGEST_CURSOR: Final = 2**53 - 1
+_CURSOR_DIGITS: Final = 16
+
+
+async def read_body(request: Request, *, media_type: str, limit: int) -> bytes:
+    """Read a body of at most `limit` bytes.
+
+    Raises:
+        RefusedError: `wrong_media_type`, `too_large`, or `overloaded` when it takes too long.
+    """
+    shown = request.headers.get("content-type", "").lower().replace(" ", "")
+    if shown not in {media_type, f"{JSON};charset=utf-8" if media_type == JSON else media_type}:
+        raise RefusedError("wrong_media_type")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RefusedError("wrong_media_type")
+    return await _read(request, limit)
+
+
+async def refuse_body(request: Request) -> None:
+    """Make sure that a request has no body.
+
+    Raises:
+        RefusedError: `too_large`: it has one.
+    """
+    await _read(request, 0)
+
+
+def refuse_query(connection: HTTPConnection) -> None:
+    """Make sure that an address has no query.
+
+    Raises:
+        RefusedError: `unknown_field`: it has one.
+    """
+    if connection.scope["query_string"]:
+        raise RefusedError("unknown_field")
+
+
+def read_after(request: Request) -> int:
+    """Read the cursor of a query, which holds nothing else; 0 where it is missing.
+
+    Raises:
+        RefusedError: `unknown_field` or `invalid_field`.
+    """
+    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if any(name != "after" for name, _ in pairs):
+        raise RefusedError("unknown_field")
+    if not pairs:
+        return 0
+    text = pairs[0][1]
+    is_number = text.isascii() and text.isdigit() and len(text) <= _CURSOR_DIGITS
+    if len(pairs) > 1 or not is_number or int(text) > LARGEST_CURSOR:
+        raise RefusedError("invalid_field", field="after")
+    return int(text)
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced[:20]) > limit:
+        raise RefusedError("too_large")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _collect(request, limit)
+    except TimeoutError:
+        raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS) from None
+
+
+async def _collect(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise RefusedError("too_large")
+    return bytes(body)

@@ -1,0 +1,241 @@
+"""The OpenAPI document: every address, what goes in, what comes out, and every refusal.
+
+Rules: the document is written here by hand as one table, because the busiest addresses are not the
+framework's; a test holds it to the routes that exist. The relay does not serve it: `quietway-relay
+openapi` prints it.
+
+Spec: docs/spec/relay-protocol.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from quietway_schemas.directory import DirectoryPage, SignedObject
+from quietway_schemas.frames import Ack, Hello, Welcome
+from quietway_schemas.problems import PROBLEM_MEDIA_TYPE, PROBLEMS, ProblemBody
+from quietway_server.api.bodies import ENVELOPES, JSON, LARGEST_CURSOR, PAGE
+
+_MODELS: Final = (Ack, DirectoryPage, Hello, ProblemBody, SignedObject, Welcome)
+_ANY: Final = ("internal", "not_found", "overloaded", "storage_failed")
+_BODY: Final = ("too_large", "wrong_media_type")
+_CONTROL: Final = (*_BODY, "malformed_json", "unknown_field", "invalid_field")
+_SIGNED: Final = ("not_authenticated", "clock_skew")
+_CURSOR: Final = ("unknown_field", "invalid_field", "too_large")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one address."""
+
+    method: str
+    path: str
+    summary: str
+    status: int
+    problems: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
+    takes: tuple[str, str] | None = None
+    gives: tuple[str, str] | None = None
+
+
+OPERATIONS: Final = (
+    Operation(
+        "post",
+        "/v1/envelopes",
+        "Submit a batch of envelopes.",
+        201,
+        (
+            *_ANY,
+            *_BODY,
+            "malformed_record",
+            "invalid_field",
+            "conflict",
+            "over_quota",
+            "mailbox_full",
+            "storage_full",
+        ),
+        ("Quietway-Lane",),
+        (ENVELOPES, ""),
+        (JSON, "Accepted"),
+    ),
+    Operation(
+        "get",
+        "/v1/mailbox",
+        "Poll a mailbox; upgraded to a websocket, read it as a stream.",
+        200,
+        (*_ANY, *_SIGNED, *_CURSOR, "over_quota"),
+        ("after", "Signature", "Signature-Input"),
+        None,
+        (PAGE, ""),
+    ),
+    Operation(
+        "post",
+        "/v1/mailbox/hello",
+        "Say hello to a mailbox.",
+        200,
+        (*_ANY, *_SIGNED, *_CONTROL, "storage_full"),
+        ("Signature", "Signature-Input", "Content-Digest"),
+        (JSON, "Hello"),
+        (JSON, "Welcome"),
+    ),
+    Operation(
+        "post",
+        "/v1/mailbox/ack",
+        "Acknowledge envelopes, which deletes them.",
+        204,
+        (*_ANY, *_SIGNED, *_CONTROL, "storage_full"),
+        ("Signature", "Signature-Input", "Content-Digest"),
+        (JSON, "Ack"),
+    ),
+    Operation(
+        "put",
+        "/v1/agencies/{agency}/manifest",
+        "Publish the next version of an agency's manifest.",
+        204,
+        (
+            *_ANY,
+            *_CONTROL,
+            "refused_signature",
+            "stale_version",
+            "not_authenticated",
+            "clock_skew",
+            "storage_full",
+        ),
+        ("agency", "Quietway-Enrolment"),
+        (JSON, "SignedObject"),
+    ),
+    Operation(
+        "put",
+        "/v1/agencies/{agency}/epochs",
+        "Publish a device's next epoch batch.",
+        204,
+        (*_ANY, *_CONTROL, "refused_signature", "stale_version", "clock_skew", "storage_full"),
+        ("agency",),
+        (JSON, "SignedObject"),
+    ),
+    Operation(
+        "put",
+        "/v1/lanes/{week}",
+        "Publish the lanes that an agency opens for a week.",
+        204,
+        (*_ANY, *_CONTROL, "refused_signature", "stale_version", "storage_full"),
+        ("week",),
+        (JSON, "SignedObject"),
+    ),
+    Operation(
+        "get",
+        "/v1/directory",
+        "Read the changes of the directory.",
+        200,
+        (*_ANY, *_SIGNED, *_CURSOR),
+        ("after", "Signature", "Signature-Input"),
+        None,
+        (JSON, "DirectoryPage"),
+    ),
+    Operation(
+        "get",
+        "/healthz",
+        "Tell that the relay is up.",
+        200,
+        (*_ANY, "too_large"),
+        (),
+        None,
+        (JSON, "Health"),
+    ),
+)
+
+_TEXT: Final = {"type": "string"}
+_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "agency": {"in": "path", "schema": {"type": "string", "pattern": "^agy_[a-z2-7]{26}$"}},
+    "week": {"in": "path", "schema": {"type": "string", "pattern": "^[0-9]{4}-W[0-9]{2}$"}},
+    "after": {
+        "in": "query",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 0, "maximum": LARGEST_CURSOR},
+    },
+    "Quietway-Lane": {
+        "in": "header",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+    },
+    "Quietway-Enrolment": {
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": "^[a-z2-7]{26}$"},
+    },
+    "Signature": {"in": "header", "schema": _TEXT},
+    "Signature-Input": {"in": "header", "schema": _TEXT},
+    "Content-Digest": {"in": "header", "schema": _TEXT},
+}
+
+
+def describe() -> dict[str, Any]:
+    """Give the OpenAPI 3.1 document."""
+    paths: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "quietway relay", "version": "1"},
+        "paths": paths,
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _describe(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "parameters": [
+            {"name": name, "required": True, **_PARAMETERS[name]} for name in operation.parameters
+        ],
+        "responses": {
+            str(operation.status): {"description": "Done.", **_content(operation.gives)},
+            **_refusals(operation),
+        },
+    }
+    if operation.takes is not None:
+        described["requestBody"] = {"required": True, **_content(operation.takes)}
+    return described
+
+
+def _content(body: tuple[str, str] | None) -> dict[str, Any]:
+    if body is None:
+        return {}
+    media_type, model = body
+    return {"content": {media_type: {"schema": _reference(model)} if model else {}}}
+
+
+def _refusals(operation: Operation) -> dict[str, Any]:
+    by_status: dict[int, list[str]] = {}
+    for code in (*operation.problems, "method_not_allowed"):
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
+    content = {"content": {PROBLEM_MEDIA_TYPE: {"schema": _reference("ProblemBody")}}}
+    return {
+        str(status): {"description": ", ".join(sorted(codes)), **content}
+        for status, codes in sorted(by_status.items())
+    }
+
+
+def _reference(model: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model}"}
+
+
+def _schemas() -> dict[str, Any]:
+    schemas: dict[str, Any] = {
+        "Accepted": _closed({"accepted": {"type": "integer", "minimum": 1}}),
+        "Health": _closed({"status": {"const": "ok"}}),
+    }
+    for model in _MODELS:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    return schemas
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

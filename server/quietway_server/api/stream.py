@@ -1,0 +1,182 @@
+"""The mailbox socket: the relay's end of a session, on a websocket.
+
+Theory of operation: the upgrade is signed, so who reads is known before the socket opens. Then two
+tasks share a session: one receives acknowledgements, one sends what lies after the cursor and waits
+for a hint when there is nothing or the window is full. Truth is in the store: a hint only says when
+to look. A peer that breaks a rule is told why and sent away with 1008.
+
+Spec: docs/spec/relay-protocol.md, "Websocket".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from quietway_protocol.errors import RemoteProtocolError
+from quietway_protocol.events import Acknowledged, HelloReceived
+from quietway_protocol.session import MailboxSession
+from quietway_protocol.states import Role
+from quietway_schemas.problems import PROBLEMS
+from quietway_server.api.auth import authenticate
+from quietway_server.api.bodies import refuse_query
+from quietway_server.api.problems import as_refusal
+from quietway_server.core.quota import BODY_SECONDS, BUSY_RETRY_SECONDS
+from quietway_server.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from quietway_protocol.events import Event
+    from quietway_server.ports import Subscription
+    from quietway_server.services.relay import Relay
+
+BROKEN_RULE: Final = 1008
+BREACH: Final = "malformed_json"
+"""What a peer is told that sent a frame of no known form, or out of its turn."""
+
+
+class MailboxStream:
+    """`GET /v1/mailbox`, upgraded.
+
+    Args:
+        relay: The services.
+    """
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._sockets = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket, from its upgrade to its end."""
+        socket = WebSocket(scope, receive, send)
+        refuse_query(socket)
+        caller = await authenticate(self._relay, socket, body=None, may_listen=True)
+        mailbox = caller.device.mailbox
+        self._check_room(mailbox)
+        with self._relay.delivery.listen(mailbox) as hints:
+            self._sockets += 1
+            try:
+                await socket.accept()
+                connection = _Connection(self._relay, socket, mailbox, hints)
+                await connection.serve(listens_only=caller.listens_only)
+            finally:
+                self._sockets -= 1
+
+    def _check_room(self, mailbox: bytes) -> None:
+        settings = self._relay.settings
+        if self._sockets >= settings.max_sockets:
+            raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
+        if self._relay.delivery.listeners(mailbox) >= settings.mailbox_sockets:
+            raise RefusedError("over_quota", retry_after=BUSY_RETRY_SECONDS)
+
+
+class _Connection:
+    """One open socket."""
+
+    def __init__(
+        self, relay: Relay, socket: WebSocket, mailbox: bytes, hints: Subscription
+    ) -> None:
+        self._relay = relay
+        self._socket = socket
+        self._mailbox = mailbox
+        self._hints = hints
+        self._session = MailboxSession(Role.RELAY)
+
+    async def serve(self, *, listens_only: bool) -> None:
+        """Serve until the peer leaves, or breaks a rule, or is sent away."""
+        try:
+            if not listens_only:
+                await self._greet()
+            await self._run_both(self._tell_latest if listens_only else self._send_envelopes)
+        except WebSocketDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001, whatever it was, the peer is told in one form
+            await self._send_away(error)
+
+    async def _greet(self) -> None:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                hello = await self._receive()
+        except TimeoutError:
+            raise RemoteProtocolError("No hello came.") from None
+        if not isinstance(hello, HelloReceived):
+            raise RemoteProtocolError("The first frame was no hello.")
+        greeting = await self._relay.mailboxes.greet(
+            self._mailbox, witness_now=hello.witness_now, witness_was=hello.witness_was
+        )
+        welcome = self._session.send_welcome(
+            latest=greeting.latest,
+            acknowledged=greeting.acknowledged,
+            now=greeting.now,
+            witness_kept=greeting.witness_kept,
+        )
+        await self._socket.send_text(welcome)
+
+    async def _run_both(self, sending: Callable[[], Awaitable[None]]) -> None:
+        """Receive and send side by side; the first to end, ends both."""
+        tasks = [
+            asyncio.ensure_future(self._receive_acknowledgements()),
+            asyncio.ensure_future(sending()),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _receive_acknowledgements(self) -> None:
+        while True:
+            event = await self._receive()
+            if not isinstance(event, Acknowledged):
+                raise RemoteProtocolError("Only acknowledgements may follow a hello.")
+            await self._relay.mailboxes.acknowledge(
+                self._mailbox, through=event.through, seqs=event.seqs
+            )
+            self._hints.wake()
+
+    async def _send_envelopes(self) -> None:
+        while True:
+            fetched = await self._relay.mailboxes.fetch(
+                self._mailbox, after=self._session.last_seq, limit=self._session.room
+            )
+            for stored in fetched.envelopes:
+                frame = self._session.send_envelope(
+                    seq=stored.seq, header=stored.header, sealed=stored.sealed
+                )
+                await self._socket.send_bytes(frame)
+            if not fetched.envelopes:
+                await self._hints.changed()
+
+    async def _tell_latest(self) -> None:
+        told = -1
+        while True:
+            fetched = await self._relay.mailboxes.fetch(self._mailbox, after=0, limit=0)
+            if fetched.latest != told:
+                told = fetched.latest
+                await self._socket.send_text(self._session.send_latest(told))
+            await self._hints.changed()
+
+    async def _receive(self) -> Event:
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        frame: str | bytes | None = message.get("text")
+        return self._session.feed(message["bytes"] if frame is None else frame)
+
+    async def _send_away(self, error: Exception) -> None:
+        broke = isinstance(error, RemoteProtocolError)
+        code = BREACH if broke else as_refusal(error).code
+        closing = self._session.send_closing(problem=code, detail=PROBLEMS[code].what_next)
+        try:
+            await self._socket.send_text(closing)
+            await self._socket.close(BROKEN_RULE if broke or code == "not_found" else 1011)
+        except (RuntimeError, WebSocketDisconnect):
+            return  # the peer is gone already

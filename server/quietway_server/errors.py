@@ -1,0 +1,76 @@
+"""Everything that the relay refuses or fails at, as one tree.
+
+    RelayError
+    ├── RefusedError            a request is refused, and has changed nothing
+    ├── StoreError
+    │   ├── StorageFullError    there is no room: this group of writes was undone, the relay goes on
+    │   ├── StorageBusyError    another process holds the file: nothing was written, try again
+    │   └── StorageFailedError  the disk failed: the process must end, and never try again
+    └── StartError              the relay can't start; its sentence says what to do next
+
+Errors carry codes, names of fields and numbers, never anything of a request.
+
+Spec: docs/spec/relay-protocol.md, "Problems".
+"""
+
+from __future__ import annotations
+
+
+class RelayError(Exception):
+    """The root of the relay's errors."""
+
+
+class RefusedError(RelayError):
+    """A request is refused.
+
+    Attributes:
+        code: A code of `quietway_schemas.problems`.
+        index: Which record of a batch, counted from 0.
+        field: The name of a field, never its value.
+        retry_after: Seconds after which to try again.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        index: int | None = None,
+        field: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.index = index
+        self.field = field
+        self.retry_after = retry_after
+
+
+class StoreError(RelayError):
+    """The store could not do what it was asked."""
+
+
+class StorageFullError(StoreError):
+    """There is no room left. The transaction was undone."""
+
+    def __init__(self) -> None:
+        super().__init__("The disk, or the space given to the relay, is full: make room.")
+
+
+class StorageBusyError(StoreError):
+    """Another process, such as a sweep by hand, has held the file for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("The database is held by another process: wait until it is done.")
+
+
+class StorageFailedError(StoreError):
+    """The disk failed. What the last commit left behind is known only after a new start."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The storage failed: the relay stops. Check the disk, then start it again."
+        )
+
+
+class StartError(RelayError):
+    """The relay can't start. The message is one sentence for the operator, with what to do next."""

@@ -1,0 +1,63 @@
+"""The relay's log: names of events, counts and durations; nothing else can be written.
+
+Rules: there is no free text and no list of who came. An event is logged by a name from `EVENTS`,
+with values under keys from `KEYS`; any other name or key is a bug and raises. The log of the web
+server below is silenced, because it would name addresses and paths.
+
+Spec: docs/spec/relay-protocol.md, "Ground rules".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Final
+
+EVENTS: Final = frozenset(
+    {
+        "started",
+        "stopped",
+        "swept",
+        "request_failed",
+        "socket_failed",
+        "storage_full",
+        "storage_failed",
+        "reserve_missing",
+    }
+)
+KEYS: Final = frozenset({"envelopes", "others", "duration_ms", "error"})
+_LOGGER: Final = logging.getLogger("quietway_server")
+_SILENCED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
+
+
+def log_event(event: str, *, failed: bool = False, **values: int | str) -> None:
+    """Write one line of JSON.
+
+    Args:
+        event: A name from `EVENTS`.
+        failed: Whether an operator should look.
+        values: Numbers, or the name of a class of errors, under keys from `KEYS`.
+
+    Raises:
+        ValueError: The event or a key is not on the list.
+    """
+    if event not in EVENTS or not KEYS.issuperset(values):
+        raise ValueError(
+            "This event, or one of its keys, is not on the list of what may be logged."
+        )
+    level = logging.ERROR if failed else logging.INFO
+    _LOGGER.log(level, "%s", json.dumps({"event": event, **values}))
+
+
+def start_logging() -> None:
+    """Send the relay's own events to standard error, and everyone else's nowhere."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    _LOGGER.addHandler(handler)
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.propagate = False
+    for name in _SILENCED:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.setLevel(logging.CRITICAL + 1)
+        logger.propagate = False

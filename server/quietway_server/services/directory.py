@@ -1,0 +1,262 @@
+"""The directory: take what agencies signed, check that it follows what was there, serve it.
+
+Rules: the relay is no authority. It checks signatures to keep rubbish out; clients check them
+again. A version is accepted only on top of the one that is held (compare and swap), in one
+transaction. The same bytes again are answered as before. Readers get everything in the order of
+change and can't ask for one agency.
+
+Spec: docs/spec/relay-protocol.md, "The directory".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from quietway_crypto.encoding import (
+    TAG_EPOCH_BATCH,
+    TAG_MANIFEST,
+    TAG_MANIFEST_HASH,
+    TAG_WEEK_OF_LANES,
+    hash_tagged,
+)
+from quietway_crypto.errors import CryptoError
+from quietway_crypto.signing import check_public_key, verify
+from quietway_schemas.directory import (
+    MAX_PAYLOAD_BYTES,
+    DirectoryEntry,
+    DirectoryPage,
+    EpochBatch,
+    Manifest,
+    SignedObject,
+    WeekOfLanes,
+)
+from quietway_schemas.ids import AgencyId
+from quietway_schemas.instants import HOUR, Instant
+from quietway_server.core.quota import PAGE_ENTRIES, PAGE_SOFT_BYTES
+from quietway_server.core.retention import publishable_weeks
+from quietway_server.errors import RefusedError
+from quietway_server.ports import DeviceRow, EpochBatchRow, ManifestRow, WeekRow
+from quietway_server.services.enrolment import hash_code
+
+if TYPE_CHECKING:
+    from quietway_server.ports import Clock, Delivery, FeedRow, Transaction
+    from quietway_server.services.writer import Reader, Writer
+
+SKEW_MS: Final = 2 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Keeps and serves the directory."""
+
+    writer: Writer
+    reader: Reader
+    delivery: Delivery
+    clock: Clock
+
+    async def put_manifest(
+        self, agency: AgencyId, signed: SignedObject, *, enrolment_code: str | None
+    ) -> None:
+        """Take the next version of an agency's manifest; version 1 takes an enrolment code.
+
+        Raises:
+            RefusedError: Why not.
+        """
+        manifest = Manifest.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES)
+        now = self.clock.now()
+        _check_manifest(manifest, signed, agency=agency, now=now)
+        row = _manifest_row(manifest, signed)
+        devices = _device_rows(manifest)
+
+        def work(transaction: Transaction) -> list[bytes]:
+            held = transaction.find_manifest(row.agency)
+            if held is not None and held.payload == row.payload:
+                return []
+            _check_follows(manifest, row, held)
+            _check_unclaimed(transaction, row, devices)
+            if held is None:
+                _spend(transaction, enrolment_code, now=now)
+            return transaction.replace_manifest(row, devices)
+
+        for mailbox in await self.writer.write(work, body_bytes=len(signed.payload)):
+            # Whoever still listens there looks once more, finds nothing, and is sent away.
+            self.delivery.wake(mailbox, 0)
+
+    async def put_epochs(self, agency: AgencyId, signed: SignedObject) -> None:
+        """Take the next epoch batch of a device.
+
+        Raises:
+            RefusedError: Why not.
+        """
+        batch = EpochBatch.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES)
+        now = self.clock.now()
+        if batch.agency_id != agency:
+            raise RefusedError("invalid_field", field="agency_id")
+        if batch.issued > now + SKEW_MS:
+            raise RefusedError("clock_skew")
+        row = EpochBatchRow(
+            batch.device_id.value, agency.value, batch.issued, signed.payload, signed.signature
+        )
+
+        def work(transaction: Transaction) -> None:
+            _check_by_device(transaction, row.device, agency, TAG_EPOCH_BATCH, signed)
+            held = transaction.find_epoch_batch(row.device)
+            if held is not None and held.payload == row.payload:
+                return
+            manifest = transaction.find_manifest(agency.value)
+            named = (batch.manifest_version, batch.manifest_hash)
+            if manifest is None or (manifest.version, manifest.digest) != named:
+                raise RefusedError("stale_version", field="manifest_version")
+            if held is not None and row.issued <= held.issued:
+                raise RefusedError("stale_version", field="issued")
+            transaction.replace_epoch_batch(row)
+
+        await self.writer.write(work, body_bytes=len(signed.payload))
+
+    async def put_lanes(self, week: str, signed: SignedObject) -> None:
+        """Take the next version of an agency's lanes for a week.
+
+        Raises:
+            RefusedError: Why not.
+        """
+        lanes = WeekOfLanes.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES)
+        if lanes.week != week or week not in publishable_weeks(now=self.clock.now()):
+            raise RefusedError("invalid_field", field="week")
+        row = WeekRow(lanes.version, hash_tagged(TAG_WEEK_OF_LANES, signed.payload))
+        agency, device = lanes.agency_id, lanes.device_id.value
+        published = [(lane.hash, lane.kind) for lane in lanes.lanes]
+
+        def work(transaction: Transaction) -> None:
+            _check_by_device(transaction, device, agency, TAG_WEEK_OF_LANES, signed)
+            held = transaction.find_week(agency.value, week)
+            if held == row:
+                return
+            if held is not None and row.version <= held.version:
+                raise RefusedError("stale_version", field="version")
+            transaction.replace_week(agency.value, week, row, published)
+
+        await self.writer.write(work, body_bytes=len(signed.payload))
+
+    async def page(self, *, after: int) -> DirectoryPage:
+        """Give the next changes, at most 64."""
+        rows = await self.reader.read(
+            lambda transaction: transaction.feed_after(after, PAGE_ENTRIES + 1)
+        )
+        taken = _take_page(rows)
+        return DirectoryPage(
+            entries=tuple(_entry(row) for row in taken),
+            next=taken[-1].change if taken else after,
+            more=len(taken) < len(rows),
+        )
+
+
+def _check_manifest(
+    manifest: Manifest, signed: SignedObject, *, agency: AgencyId, now: Instant
+) -> None:
+    if manifest.agency_id != agency:
+        raise RefusedError("invalid_field", field="agency_id")
+    if manifest.issued > now + SKEW_MS:
+        raise RefusedError("clock_skew")
+    if manifest.expires <= now:
+        raise RefusedError("invalid_field", field="expires")
+    try:
+        verify(manifest.root_key, TAG_MANIFEST, signed.payload, signed.signature)
+        for device in manifest.devices:
+            check_public_key(device.identity_key)
+            check_public_key(device.listen_key)
+    except CryptoError:
+        raise RefusedError("refused_signature") from None
+
+
+def _check_follows(manifest: Manifest, row: ManifestRow, held: ManifestRow | None) -> None:
+    """Refuse a version that is not the next one, or that another root signed."""
+    if held is None:
+        if row.version != 1:
+            raise RefusedError("stale_version", field="version")
+        return
+    if row.version != held.version + 1 or manifest.prev_hash != held.digest:
+        raise RefusedError("stale_version", field="version")
+    if row.root_key != held.root_key:
+        raise RefusedError("refused_signature")
+    if row.agency_code != held.agency_code:
+        raise RefusedError("invalid_field", field="agency_code")
+
+
+def _check_unclaimed(transaction: Transaction, row: ManifestRow, devices: list[DeviceRow]) -> None:
+    """Refuse a code, a device or a mailbox that belongs to another agency."""
+    if transaction.is_code_taken(row.agency_code, by_other_than=row.agency):
+        raise RefusedError("invalid_field", field="agency_code")
+    known = transaction.find_devices([device.device for device in devices])
+    opened = transaction.find_mailboxes([device.mailbox for device in devices])
+    owners = {held.agency for held in known.values()} | {held.agency for held in opened.values()}
+    if owners - {row.agency}:
+        raise RefusedError("invalid_field", field="devices")
+
+
+def _spend(transaction: Transaction, enrolment_code: str | None, *, now: Instant) -> None:
+    if enrolment_code is None or not transaction.spend_enrolment(
+        hash_code(enrolment_code), now=now
+    ):
+        raise RefusedError("not_authenticated")
+
+
+def _check_by_device(
+    transaction: Transaction, device: bytes, agency: AgencyId, tag: str, signed: SignedObject
+) -> None:
+    """Refuse what is not signed by the identity key of a device that this agency certifies now."""
+    row = transaction.find_devices([device]).get(device)
+    if row is None or row.agency != agency.value:
+        raise RefusedError("refused_signature")
+    try:
+        verify(row.identity_key, tag, signed.payload, signed.signature)
+    except CryptoError:
+        raise RefusedError("refused_signature") from None
+
+
+def _manifest_row(manifest: Manifest, signed: SignedObject) -> ManifestRow:
+    return ManifestRow(
+        manifest.agency_id.value,
+        manifest.agency_code,
+        manifest.version,
+        hash_tagged(TAG_MANIFEST_HASH, signed.payload),
+        manifest.root_key,
+        signed.payload,
+        signed.signature,
+    )
+
+
+def _device_rows(manifest: Manifest) -> list[DeviceRow]:
+    return [
+        DeviceRow(
+            device.device_id.value,
+            manifest.agency_id.value,
+            device.mailbox.value,
+            device.identity_key,
+            device.listen_key,
+        )
+        for device in manifest.devices
+    ]
+
+
+def _take_page(rows: list[FeedRow]) -> list[FeedRow]:
+    """Take at most 64 entries, about a mebibyte, but at least one if there is one."""
+    taken: list[FeedRow] = []
+    room = PAGE_SOFT_BYTES
+    for row in rows[:PAGE_ENTRIES]:
+        if room <= 0:
+            break
+        room -= len(row.payload)
+        taken.append(row)
+    return taken
+
+
+def _entry(row: FeedRow) -> DirectoryEntry:
+    return DirectoryEntry.model_validate(
+        {
+            "seq": row.change,
+            "kind": row.kind,
+            "agency_id": AgencyId(row.agency),
+            "object": SignedObject(payload=row.payload, signature=row.signature),
+        }
+    )

@@ -1,0 +1,74 @@
+"""Remove what has expired, and leave no trace of it in the files.
+
+Rules: it runs every minute, in pieces small enough that nobody who writes has to wait long. After
+each sweep the write-ahead log is emptied, because it still holds what was deleted from the file.
+
+Spec: docs/spec/relay-protocol.md, "Submitting"; docs/spec/envelope.md, "Classes".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from quietway_server.core.retention import oldest_kept_week
+from quietway_server.errors import RelayError, StorageFailedError
+from quietway_server.log import log_event
+from quietway_server.ports import Swept
+
+if TYPE_CHECKING:
+    from quietway_server.ports import Clock, Store
+    from quietway_server.services.writer import Writer
+
+PIECE_ROWS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """Sweeps, on demand or for ever."""
+
+    writer: Writer
+    store: Store
+    clock: Clock
+
+    async def sweep(self) -> Swept:
+        """Remove all that has expired by now.
+
+        Returns:
+            How many rows went.
+
+        Raises:
+            StoreError: The storage has failed.
+        """
+        total = Swept(0, 0)
+        while True:
+            piece = await self._sweep_piece()
+            total = Swept(total.envelopes + piece.envelopes, total.others + piece.others)
+            if max(piece.envelopes, piece.others) < PIECE_ROWS:
+                break
+        await self.writer.tidy()
+        if not await asyncio.to_thread(self.store.restore_reserve):
+            log_event("reserve_missing", failed=True)
+        return total
+
+    async def run(self, *, every_seconds: float) -> None:
+        """Sweep for ever; a sweep that can't be done now is done next time."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                swept = await self.sweep()
+            except StorageFailedError:
+                return
+            except RelayError as error:
+                log_event("request_failed", failed=True, error=type(error).__name__)
+            else:
+                log_event("swept", envelopes=swept.envelopes, others=swept.others)
+
+    async def _sweep_piece(self) -> Swept:
+        now = self.clock.now()
+        week = oldest_kept_week(now=now)
+        return await self.writer.write(
+            lambda transaction: transaction.sweep(now=now, oldest_week=week, limit=PIECE_ROWS),
+            frees=True,
+        )

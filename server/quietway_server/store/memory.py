@@ -1,0 +1,288 @@
+"""The store in memory: the same promises, except that nothing outlives the process.
+
+Rules: a writing transaction works on a copy, which takes the place of the whole when it ends well.
+So a reader always sees one moment, and a failed transaction leaves nothing behind. Rows are frozen,
+so copying the dictionaries copies enough.
+
+Spec: docs/spec/relay-protocol.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from quietway_server.ports import (
+    Arrival,
+    DeviceRow,
+    EpochBatchRow,
+    FeedRow,
+    LaneRow,
+    MailboxRow,
+    ManifestRow,
+    StoredEnvelope,
+    Swept,
+    WeekRow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from quietway_schemas.instants import Instant
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class _State:
+    mailboxes: dict[bytes, MailboxRow] = field(default_factory=dict)
+    envelopes: dict[tuple[bytes, int], Arrival] = field(default_factory=dict)
+    seen: dict[tuple[bytes, bytes], tuple[bytes, Instant]] = field(default_factory=dict)
+    manifests: dict[bytes, tuple[int, ManifestRow]] = field(default_factory=dict)
+    devices: dict[bytes, DeviceRow] = field(default_factory=dict)
+    batches: dict[bytes, tuple[int, EpochBatchRow]] = field(default_factory=dict)
+    change: int = 0
+    weeks: dict[tuple[bytes, str], WeekRow] = field(default_factory=dict)
+    lanes: dict[tuple[bytes, str, bytes], LaneRow] = field(default_factory=dict)
+    enrolments: dict[bytes, Instant] = field(default_factory=dict)
+
+    def copy(self) -> _State:
+        return _State(
+            dict(self.mailboxes),
+            dict(self.envelopes),
+            dict(self.seen),
+            dict(self.manifests),
+            dict(self.devices),
+            dict(self.batches),
+            self.change,
+            dict(self.weeks),
+            dict(self.lanes),
+            dict(self.enrolments),
+        )
+
+
+class MemoryStore:
+    """The rows of a relay in memory."""
+
+    def __init__(self) -> None:
+        self._state = _State()
+        self._one_writer = threading.Lock()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[MemoryTransaction]:
+        """Open the writing transaction; an exception undoes it."""
+        with self._one_writer:
+            state = self._state.copy()
+            yield MemoryTransaction(state)
+            self._state = state
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[MemoryTransaction]:
+        """Open a consistent view for reading."""
+        yield MemoryTransaction(self._state)
+
+    def tidy(self) -> None:
+        """Nothing deleted is left in memory that could be reached."""
+
+    def make_room(self) -> bool:
+        """Say that there is no reserve in memory."""
+        return False
+
+    def restore_reserve(self) -> bool:
+        """Say that nothing is missing."""
+        return True
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._state = _State()
+
+
+class MemoryTransaction:
+    """One transaction on a state."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+
+    def find_mailboxes(self, wanted: Collection[bytes]) -> dict[bytes, MailboxRow]:
+        """Give the mailboxes that exist, by id."""
+        return _pick(self._state.mailboxes, wanted)
+
+    def find_seen(
+        self, wanted: Collection[bytes], envelopes: Collection[bytes]
+    ) -> dict[tuple[bytes, bytes], bytes]:
+        """Give the record hashes of what came before, by (mailbox, envelope id)."""
+        asked = {(mailbox, envelope) for mailbox in wanted for envelope in envelopes}
+        return {key: held[0] for key, held in _pick(self._state.seen, asked).items()}
+
+    def append(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep new envelopes, remember that they came, and move their mailboxes."""
+        for arrival in arrivals:
+            header = arrival.record.header
+            of = header.mailbox.value
+            self._state.envelopes[of, arrival.seq] = arrival
+            self._state.seen[of, header.envelope_id.value] = (arrival.record_hash, arrival.expires)
+            row = self._state.mailboxes[of]
+            self._state.mailboxes[of] = replace(row, latest=arrival.seq, waiting=row.waiting + 1)
+
+    def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
+        """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""
+        found = sorted(seq for of, seq in self._state.envelopes if of == mailbox and seq > after)
+        records = ((seq, self._state.envelopes[mailbox, seq].record) for seq in found[:limit])
+        return [StoredEnvelope(seq, record.header, record.sealed) for seq, record in records]
+
+    def acknowledge(self, mailbox: bytes, *, through: int | None, seqs: Sequence[int]) -> None:
+        """Delete envelopes up to a number, or exactly these, and raise `acknowledged`."""
+        row = self._state.mailboxes.get(mailbox)
+        if row is None:
+            return
+        wanted = set(seqs)
+        self._drop(
+            key
+            for key in self._state.envelopes
+            if key[0] == mailbox and (key[1] in wanted or key[1] <= (through or 0))
+        )
+        highest = min(row.latest, max([through or 0, *seqs]))
+        row = self._state.mailboxes[mailbox]
+        self._state.mailboxes[mailbox] = replace(row, acknowledged=max(row.acknowledged, highest))
+
+    def keep_witness(self, mailbox: bytes, witness: bytes) -> None:
+        """Replace the witness of a mailbox."""
+        if mailbox in self._state.mailboxes:
+            row = self._state.mailboxes[mailbox]
+            self._state.mailboxes[mailbox] = replace(row, witness=witness)
+
+    def find_manifest(self, agency: bytes) -> ManifestRow | None:
+        """Give an agency's newest manifest."""
+        found = self._state.manifests.get(agency)
+        return None if found is None else found[1]
+
+    def is_code_taken(self, agency_code: str, *, by_other_than: bytes) -> bool:
+        """Tell whether another agency bears this code."""
+        return any(
+            row.agency_code == agency_code and row.agency != by_other_than
+            for _, row in self._state.manifests.values()
+        )
+
+    def find_devices(self, wanted: Collection[bytes]) -> dict[bytes, DeviceRow]:
+        """Give the certified devices among these, by id."""
+        return _pick(self._state.devices, wanted)
+
+    def replace_manifest(self, row: ManifestRow, certified: Sequence[DeviceRow]) -> list[bytes]:
+        """Put a manifest and its devices in place; give the mailboxes that went."""
+        state = self._state
+        state.manifests[row.agency] = (self._next_change(), row)
+        kept = {device.device: device for device in certified}
+        for device in [d for d, held in state.devices.items() if held.agency == row.agency]:
+            del state.devices[device]
+            if device not in kept:
+                state.batches.pop(device, None)
+        state.devices.update(kept)
+        return self._replace_mailboxes(row.agency, {device.mailbox for device in certified})
+
+    def find_epoch_batch(self, device: bytes) -> EpochBatchRow | None:
+        """Give a device's newest epoch batch."""
+        found = self._state.batches.get(device)
+        return None if found is None else found[1]
+
+    def replace_epoch_batch(self, row: EpochBatchRow) -> None:
+        """Put an epoch batch in the place of the one before."""
+        self._state.batches[row.device] = (self._next_change(), row)
+
+    def feed_after(self, after: int, limit: int) -> list[FeedRow]:
+        """Give the entries that changed after a number, in order of change, at most `limit`."""
+        state = self._state
+        found = [
+            FeedRow(change, "manifest", row.agency, row.payload, row.signature)
+            for change, row in state.manifests.values()
+        ] + [
+            FeedRow(change, "epochs", batch.agency, batch.payload, batch.signature)
+            for change, batch in state.batches.values()
+        ]
+        newer = (entry for entry in found if entry.change > after)
+        return sorted(newer, key=lambda entry: entry.change)[:limit]
+
+    def add_enrolment(self, digest: bytes, expires: Instant) -> None:
+        """Keep the hash of an enrolment code."""
+        self._state.enrolments[digest] = expires
+
+    def spend_enrolment(self, digest: bytes, *, now: Instant) -> bool:
+        """Delete an enrolment code; tell whether it was there and had not expired."""
+        expires = self._state.enrolments.pop(digest, 0)
+        return expires > now
+
+    def find_lanes(
+        self, digest: bytes, weeks: Collection[str], agencies: Collection[bytes]
+    ) -> list[LaneRow]:
+        """Give the lanes that a capability opens in these weeks at these agencies."""
+        asked = {(agency, week, digest) for agency in agencies for week in weeks}
+        return list(_pick(self._state.lanes, asked).values())
+
+    def count_use(self, lane: LaneRow, envelopes: int) -> None:
+        """Add to a lane's counter."""
+        key = (lane.agency, lane.week, lane.digest)
+        held = self._state.lanes[key]
+        self._state.lanes[key] = replace(held, used=held.used + envelopes)
+
+    def find_week(self, agency: bytes, week: str) -> WeekRow | None:
+        """Tell which version of an agency's week is held."""
+        return self._state.weeks.get((agency, week))
+
+    def replace_week(
+        self, agency: bytes, week: str, held: WeekRow, published: Sequence[tuple[bytes, str]]
+    ) -> None:
+        """Put an agency's lanes for a week in the place of those before; the counters stay."""
+        lanes = self._state.lanes
+        before = [key for key in lanes if key[:2] == (agency, week)]
+        used = {key[2]: lanes.pop(key).used for key in before}
+        for digest, _kind in published:
+            lanes[agency, week, digest] = LaneRow(agency, week, digest, used.get(digest, 0))
+        self._state.weeks[agency, week] = held
+
+    def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
+        """Remove what has expired, at most `limit` rows of each kind."""
+        state = self._state
+        expired = [key for key, arrival in state.envelopes.items() if arrival.expires <= now]
+        self._drop(expired[:limit])
+        others = _remove(
+            state.seen, [k for k, held in state.seen.items() if held[1] <= now][:limit]
+        )
+        others += _remove(
+            state.enrolments, [k for k, when in state.enrolments.items() if when <= now]
+        )
+        others += _remove(state.lanes, [key for key in state.lanes if key[1] < oldest_week])
+        others += _remove(state.weeks, [key for key in state.weeks if key[1] < oldest_week])
+        return Swept(len(expired[:limit]), others)
+
+    def _drop(self, keys: Iterator[tuple[bytes, int]] | list[tuple[bytes, int]]) -> None:
+        for key in list(keys):
+            del self._state.envelopes[key]
+            row = self._state.mailboxes[key[0]]
+            self._state.mailboxes[key[0]] = replace(row, waiting=row.waiting - 1)
+
+    def _next_change(self) -> int:
+        self._state.change += 1
+        return self._state.change
+
+    def _replace_mailboxes(self, agency: bytes, wanted: set[bytes]) -> list[bytes]:
+        state = self._state
+        held = {of for of, row in state.mailboxes.items() if row.agency == agency}
+        gone = held - wanted
+        _remove(state.envelopes, [key for key in state.envelopes if key[0] in gone])
+        _remove(state.seen, [key for key in state.seen if key[0] in gone])
+        _remove(state.mailboxes, list(gone))
+        for of in wanted - held:
+            state.mailboxes[of] = MailboxRow(of, agency, 0, 0, 0, None)
+        return sorted(gone)
+
+
+def _pick(held: dict[K, V], wanted: Collection[K]) -> dict[K, V]:
+    return {key: held[key] for key in wanted if key in held}
+
+
+def _remove(held: dict[K, V], keys: Sequence[K]) -> int:
+    for key in keys:
+        del held[key]
+    return len(keys)

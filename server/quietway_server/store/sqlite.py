@@ -1,0 +1,307 @@
+"""The store in one SQLite file: one writing transaction at a time, any number of readers beside it.
+
+Rules: every statement is SQLAlchemy Core with bound values. New envelopes are held back until the
+transaction ends and are then inserted in a random order, so that rows lying side by side say
+nothing about what was sent together. When the disk is full, a reserve beside the file is given up,
+so that acknowledging, which makes room, still works.
+
+Spec: docs/spec/relay-protocol.md; docs/decisions/relay-storage.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from secrets import SystemRandom
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from quietway_schemas.envelope import EnvelopeClass, Header
+from quietway_schemas.ids import EnvelopeId, MailboxId
+from quietway_schemas.instants import MINUTE, Instant
+from quietway_server.ports import Arrival, MailboxRow, StoredEnvelope, Swept
+from quietway_server.store.database import READING, as_store_error, open_engine, prepare_schema
+from quietway_server.store.reserve import Reserve
+from quietway_server.store.sqlite_directory import SqliteDirectory
+from quietway_server.store.tables import (
+    ENVELOPE_TABLES,
+    enrolment_codes,
+    lanes,
+    mailboxes,
+    seen,
+    weeks_of_lanes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Row, Table
+
+_SHUFFLE: Final = SystemRandom().shuffle
+_ARRIVED: Final = (
+    update(mailboxes)
+    .where(mailboxes.c.mailbox == bindparam("of"))
+    .values(latest_seq=bindparam("latest"), waiting=mailboxes.c.waiting + bindparam("more"))
+)
+_LEFT: Final = (
+    update(mailboxes)
+    .where(mailboxes.c.mailbox == bindparam("of"))
+    .values(waiting=mailboxes.c.waiting - bindparam("gone"))
+)
+
+
+class SqliteStore:
+    """The rows of a relay in one file.
+
+    Args:
+        path: The database file; it is made, or migrated, where it has to be.
+        max_bytes: The most that the file may grow to; None for no limit but the disk.
+
+    Raises:
+        StartError: The file can't be used as it is.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int | None = None) -> None:
+        self._engine = open_engine(path, max_bytes=max_bytes)
+        try:
+            prepare_schema(self._engine)
+        except BaseException:
+            self._engine.dispose()
+            raise
+        self._reserve = Reserve(path.with_name(path.name + "-reserve"))
+        self._reserve.restore()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[SqliteTransaction]:
+        """Open the writing transaction; leaving it well commits durably, an exception undoes it."""
+        try:
+            with self._engine.begin() as connection:
+                transaction = SqliteTransaction(connection)
+                yield transaction
+                transaction.flush()
+        except DBAPIError as error:
+            raise as_store_error(error) from None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[SqliteTransaction]:
+        """Open a consistent view for reading."""
+        try:
+            with self._engine.connect() as connection:
+                yield SqliteTransaction(connection.execution_options(**{READING: True}))
+        except DBAPIError as error:
+            raise as_store_error(error) from None
+
+    def tidy(self) -> None:
+        """Write the log back and empty it: it still holds what was deleted from the file."""
+        with contextlib.closing(self._engine.raw_connection()) as raw:
+            cursor = raw.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.close()
+
+    def make_room(self) -> bool:
+        """Give up the reserve, and with it empty the log; False if there was none."""
+        if not self._reserve.release():
+            return False
+        with contextlib.suppress(Exception):  # the retry that follows tells whether it helped
+            self.tidy()
+        return True
+
+    def restore_reserve(self) -> bool:
+        """Set the reserve aside again; tell whether it stands."""
+        return self._reserve.restore()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+class SqliteTransaction(SqliteDirectory):
+    """One transaction on the file."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._held_back: list[Arrival] = []
+
+    def find_mailboxes(self, wanted: Collection[bytes]) -> dict[bytes, MailboxRow]:
+        """Give the mailboxes that exist, by id."""
+        rows = self._connection.execute(select(mailboxes).where(mailboxes.c.mailbox.in_(wanted)))
+        return {row.mailbox: _mailbox_row(row) for row in rows}
+
+    def find_seen(
+        self, wanted: Collection[bytes], envelopes: Collection[bytes]
+    ) -> dict[tuple[bytes, bytes], bytes]:
+        """Give the record hashes of what came before, by (mailbox, envelope id)."""
+        rows = self._connection.execute(
+            select(seen.c.mailbox, seen.c.envelope_id, seen.c.record_hash).where(
+                seen.c.mailbox.in_(wanted), seen.c.envelope_id.in_(envelopes)
+            )
+        )
+        return {(row.mailbox, row.envelope_id): row.record_hash for row in rows}
+
+    def append(self, arrivals: Sequence[Arrival]) -> None:
+        """Remember that envelopes came and move their mailboxes; the rows follow at the end."""
+        if not arrivals:
+            return
+        self._held_back.extend(arrivals)
+        self._connection.execute(insert(seen), [_seen_values(arrival) for arrival in arrivals])
+        latest: dict[bytes, list[int]] = {}
+        for arrival in arrivals:
+            latest.setdefault(arrival.record.header.mailbox.value, []).append(arrival.seq)
+        self._connection.execute(
+            _ARRIVED,
+            [{"of": of, "latest": max(seqs), "more": len(seqs)} for of, seqs in latest.items()],
+        )
+
+    def flush(self) -> None:
+        """Insert the envelopes that were held back, in a random order."""
+        held_back, self._held_back = self._held_back, []
+        _SHUFFLE(held_back)
+        for envelope_class, table in ENVELOPE_TABLES.items():
+            rows = [
+                _envelope_values(arrival)
+                for arrival in held_back
+                if arrival.record.header.class_ is envelope_class
+            ]
+            if rows:
+                self._connection.execute(insert(table), rows)
+
+    def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
+        """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""
+        self.flush()
+        found = [
+            _stored(envelope_class, row)
+            for envelope_class, table in ENVELOPE_TABLES.items()
+            for row in self._connection.execute(
+                select(table)
+                .where(table.c.mailbox == mailbox, table.c.seq > after)
+                .order_by(table.c.seq)
+                .limit(limit)
+            )
+        ]
+        return sorted(found, key=lambda stored: stored.seq)[:limit]
+
+    def acknowledge(self, mailbox: bytes, *, through: int | None, seqs: Sequence[int]) -> None:
+        """Delete envelopes up to a number, or exactly these, and raise `acknowledged`."""
+        self.flush()
+        row = self.find_mailboxes([mailbox]).get(mailbox)
+        if row is None:
+            return
+        gone = sum(
+            self._delete_acknowledged(table, mailbox, through, seqs)
+            for table in ENVELOPE_TABLES.values()
+        )
+        highest = min(row.latest, max([through or 0, *seqs]))
+        self._connection.execute(
+            update(mailboxes)
+            .where(mailboxes.c.mailbox == mailbox)
+            .values(
+                acknowledged_seq=max(row.acknowledged, highest),
+                waiting=mailboxes.c.waiting - gone,
+            )
+        )
+
+    def keep_witness(self, mailbox: bytes, witness: bytes) -> None:
+        """Replace the witness of a mailbox."""
+        self._connection.execute(
+            update(mailboxes).where(mailboxes.c.mailbox == mailbox).values(witness=witness)
+        )
+
+    def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
+        """Remove what has expired, at most `limit` rows of each kind."""
+        self.flush()
+        minute = now // MINUTE
+        envelopes = sum(
+            self._sweep_envelopes(table, minute, limit) for table in ENVELOPE_TABLES.values()
+        )
+        others = self._sweep_seen(minute, limit)
+        for statement in (
+            delete(enrolment_codes).where(enrolment_codes.c.expires_minute <= minute),
+            delete(lanes).where(lanes.c.week < oldest_week),
+            delete(weeks_of_lanes).where(weeks_of_lanes.c.week < oldest_week),
+        ):
+            others += self._connection.execute(statement).rowcount
+        return Swept(envelopes, others)
+
+    def _delete_acknowledged(
+        self, table: Table, mailbox: bytes, through: int | None, seqs: Sequence[int]
+    ) -> int:
+        wanted = table.c.seq.in_(seqs) if through is None else table.c.seq <= through
+        return self._connection.execute(
+            delete(table).where(table.c.mailbox == mailbox, wanted)
+        ).rowcount
+
+    def _sweep_envelopes(self, table: Table, minute: int, limit: int) -> int:
+        rows = self._connection.execute(
+            select(table.c.id, table.c.mailbox)
+            .where(table.c.expires_minute <= minute)
+            .order_by(table.c.expires_minute)
+            .limit(limit)
+        ).all()
+        if not rows:
+            return 0
+        self._connection.execute(
+            delete(table).where(table.c.id == bindparam("row")), [{"row": row.id} for row in rows]
+        )
+        gone: dict[bytes, int] = {}
+        for row in rows:
+            gone[row.mailbox] = gone.get(row.mailbox, 0) + 1
+        self._connection.execute(_LEFT, [{"of": of, "gone": count} for of, count in gone.items()])
+        return len(rows)
+
+    def _sweep_seen(self, minute: int, limit: int) -> int:
+        rows = self._connection.execute(
+            select(seen.c.mailbox, seen.c.envelope_id)
+            .where(seen.c.expires_minute <= minute)
+            .limit(limit)
+        ).all()
+        if rows:
+            self._connection.execute(
+                delete(seen).where(
+                    seen.c.mailbox == bindparam("of"), seen.c.envelope_id == bindparam("envelope")
+                ),
+                [{"of": row.mailbox, "envelope": row.envelope_id} for row in rows],
+            )
+        return len(rows)
+
+
+def _mailbox_row(row: Row[Any]) -> MailboxRow:  # a row's columns have no static types
+    return MailboxRow(
+        row.mailbox, row.agency, row.latest_seq, row.acknowledged_seq, row.waiting, row.witness
+    )
+
+
+def _seen_values(arrival: Arrival) -> dict[str, object]:
+    header = arrival.record.header
+    return {
+        "mailbox": header.mailbox.value,
+        "envelope_id": header.envelope_id.value,
+        "record_hash": arrival.record_hash,
+        "expires_minute": arrival.expires // MINUTE,
+    }
+
+
+def _envelope_values(arrival: Arrival) -> dict[str, object]:
+    header = arrival.record.header
+    return {
+        "mailbox": header.mailbox.value,
+        "seq": arrival.seq,
+        "envelope_id": header.envelope_id.value,
+        "suite": header.suite,
+        "epoch": header.epoch,
+        "withdraw_hash": arrival.record.withdraw_hash,
+        "expires_minute": arrival.expires // MINUTE,
+        "sealed": arrival.record.sealed,
+    }
+
+
+def _stored(envelope_class: EnvelopeClass, row: Row[Any]) -> StoredEnvelope:
+    header = Header(
+        envelope_class,
+        row.suite,
+        row.epoch,
+        MailboxId(row.mailbox),
+        EnvelopeId(row.envelope_id),
+    )
+    return StoredEnvelope(row.seq, header, row.sealed)

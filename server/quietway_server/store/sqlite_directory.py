@@ -1,0 +1,271 @@
+"""The half of a SQLite transaction that holds the directory and the lanes.
+
+Rules: the newest of everything and nothing older. When a device leaves its manifest, everything of
+it goes in the same transaction: keys, mailbox, envelopes, and the memory of what came.
+
+Spec: docs/spec/relay-protocol.md, "The directory".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from quietway_schemas.instants import MINUTE, Instant
+from quietway_server.ports import (
+    DeviceRow,
+    EpochBatchRow,
+    FeedRow,
+    LaneRow,
+    ManifestRow,
+    WeekRow,
+)
+from quietway_server.store.tables import (
+    ENVELOPE_TABLES,
+    devices,
+    enrolment_codes,
+    epoch_batches,
+    feed,
+    lanes,
+    mailboxes,
+    manifests,
+    seen,
+    weeks_of_lanes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+
+
+class SqliteDirectory:
+    """Directory and lanes on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find_manifest(self, agency: bytes) -> ManifestRow | None:
+        """Give an agency's newest manifest."""
+        row = self._connection.execute(
+            select(manifests).where(manifests.c.agency == agency)
+        ).one_or_none()
+        if row is None:
+            return None
+        return ManifestRow(
+            row.agency,
+            row.agency_code,
+            row.version,
+            row.digest,
+            row.root_key,
+            row.payload,
+            row.signature,
+        )
+
+    def is_code_taken(self, agency_code: str, *, by_other_than: bytes) -> bool:
+        """Tell whether another agency bears this code."""
+        return (
+            self._connection.execute(
+                select(manifests.c.version).where(
+                    manifests.c.agency_code == agency_code, manifests.c.agency != by_other_than
+                )
+            ).first()
+            is not None
+        )
+
+    def find_devices(self, wanted: Collection[bytes]) -> dict[bytes, DeviceRow]:
+        """Give the certified devices among these, by id."""
+        rows = self._connection.execute(select(devices).where(devices.c.device.in_(wanted)))
+        return {
+            row.device: DeviceRow(
+                row.device, row.agency, row.mailbox, row.identity_key, row.listen_key
+            )
+            for row in rows
+        }
+
+    def replace_manifest(self, row: ManifestRow, certified: Sequence[DeviceRow]) -> list[bytes]:
+        """Put a manifest and its devices in place; give the mailboxes that went."""
+        self._connection.execute(delete(manifests).where(manifests.c.agency == row.agency))
+        self._connection.execute(
+            insert(manifests).values(
+                agency=row.agency,
+                agency_code=row.agency_code,
+                version=row.version,
+                digest=row.digest,
+                root_key=row.root_key,
+                payload=row.payload,
+                signature=row.signature,
+                change=self._next_change(),
+            )
+        )
+        self._replace_devices(row.agency, certified)
+        return self._replace_mailboxes(row.agency, {device.mailbox for device in certified})
+
+    def find_epoch_batch(self, device: bytes) -> EpochBatchRow | None:
+        """Give a device's newest epoch batch."""
+        row = self._connection.execute(
+            select(epoch_batches).where(epoch_batches.c.device == device)
+        ).one_or_none()
+        if row is None:
+            return None
+        return EpochBatchRow(row.device, row.agency, row.issued, row.payload, row.signature)
+
+    def replace_epoch_batch(self, row: EpochBatchRow) -> None:
+        """Put an epoch batch in the place of the one before."""
+        self._connection.execute(delete(epoch_batches).where(epoch_batches.c.device == row.device))
+        self._connection.execute(
+            insert(epoch_batches).values(
+                device=row.device,
+                agency=row.agency,
+                issued=row.issued,
+                payload=row.payload,
+                signature=row.signature,
+                change=self._next_change(),
+            )
+        )
+
+    def feed_after(self, after: int, limit: int) -> list[FeedRow]:
+        """Give the entries that changed after a number, in order of change, at most `limit`."""
+        found = [
+            FeedRow(row.change, kind, row.agency, row.payload, row.signature)
+            for kind, table in (("manifest", manifests), ("epochs", epoch_batches))
+            for row in self._connection.execute(
+                select(table.c.change, table.c.agency, table.c.payload, table.c.signature)
+                .where(table.c.change > after)
+                .order_by(table.c.change)
+                .limit(limit)
+            )
+        ]
+        return sorted(found, key=lambda entry: entry.change)[:limit]
+
+    def add_enrolment(self, digest: bytes, expires: Instant) -> None:
+        """Keep the hash of an enrolment code."""
+        self._connection.execute(
+            insert(enrolment_codes).values(digest=digest, expires_minute=expires // MINUTE)
+        )
+
+    def spend_enrolment(self, digest: bytes, *, now: Instant) -> bool:
+        """Delete an enrolment code; tell whether it was there and had not expired."""
+        spent = self._connection.execute(
+            delete(enrolment_codes).where(
+                enrolment_codes.c.digest == digest,
+                enrolment_codes.c.expires_minute > now // MINUTE,
+            )
+        )
+        return spent.rowcount == 1
+
+    def find_lanes(
+        self, digest: bytes, weeks: Collection[str], agencies: Collection[bytes]
+    ) -> list[LaneRow]:
+        """Give the lanes that a capability opens in these weeks at these agencies."""
+        rows = self._connection.execute(
+            select(lanes.c.agency, lanes.c.week, lanes.c.digest, lanes.c.used).where(
+                lanes.c.agency.in_(agencies), lanes.c.week.in_(weeks), lanes.c.digest == digest
+            )
+        )
+        return [LaneRow(row.agency, row.week, row.digest, row.used) for row in rows]
+
+    def count_use(self, lane: LaneRow, envelopes: int) -> None:
+        """Add to a lane's counter."""
+        self._connection.execute(
+            update(lanes)
+            .where(
+                lanes.c.agency == lane.agency,
+                lanes.c.week == lane.week,
+                lanes.c.digest == lane.digest,
+            )
+            .values(used=lanes.c.used + envelopes)
+        )
+
+    def find_week(self, agency: bytes, week: str) -> WeekRow | None:
+        """Tell which version of an agency's week is held."""
+        row = self._connection.execute(
+            select(weeks_of_lanes).where(
+                weeks_of_lanes.c.agency == agency, weeks_of_lanes.c.week == week
+            )
+        ).one_or_none()
+        return None if row is None else WeekRow(row.version, row.digest)
+
+    def replace_week(
+        self, agency: bytes, week: str, held: WeekRow, published: Sequence[tuple[bytes, str]]
+    ) -> None:
+        """Put an agency's lanes for a week in the place of those before; the counters stay."""
+        of_week = (lanes.c.agency == agency, lanes.c.week == week)
+        used = {
+            row.digest: row.used
+            for row in self._connection.execute(
+                select(lanes.c.digest, lanes.c.used).where(*of_week, lanes.c.used > 0)
+            )
+        }
+        this_week = (weeks_of_lanes.c.agency == agency, weeks_of_lanes.c.week == week)
+        self._connection.execute(delete(lanes).where(*of_week))
+        self._connection.execute(delete(weeks_of_lanes).where(*this_week))
+        self._connection.execute(
+            insert(weeks_of_lanes).values(
+                agency=agency, week=week, version=held.version, digest=held.digest
+            )
+        )
+        self._connection.execute(
+            insert(lanes),
+            [
+                {
+                    "agency": agency,
+                    "week": week,
+                    "digest": digest,
+                    "kind": kind,
+                    "used": used.get(digest, 0),
+                }
+                for digest, kind in published
+            ],
+        )
+
+    def _next_change(self) -> int:
+        changed = self._connection.execute(select(feed.c.latest_change)).scalar_one() + 1
+        self._connection.execute(update(feed).values(latest_change=changed))
+        return int(changed)
+
+    def _replace_devices(self, agency: bytes, certified: Sequence[DeviceRow]) -> None:
+        self._connection.execute(delete(devices).where(devices.c.agency == agency))
+        rows = [
+            {
+                "device": device.device,
+                "agency": device.agency,
+                "mailbox": device.mailbox,
+                "identity_key": device.identity_key,
+                "listen_key": device.listen_key,
+            }
+            for device in certified
+        ]
+        if rows:
+            self._connection.execute(insert(devices), rows)
+        self._connection.execute(
+            delete(epoch_batches).where(
+                epoch_batches.c.agency == agency,
+                epoch_batches.c.device.not_in([device.device for device in certified]),
+            )
+        )
+
+    def _replace_mailboxes(self, agency: bytes, wanted: set[bytes]) -> list[bytes]:
+        held = set(
+            self._connection.execute(
+                select(mailboxes.c.mailbox).where(mailboxes.c.agency == agency)
+            ).scalars()
+        )
+        gone = sorted(held - wanted)
+        for table in (*ENVELOPE_TABLES.values(), seen, mailboxes):
+            self._connection.execute(delete(table).where(table.c.mailbox.in_(gone)))
+        opened = [
+            {
+                "mailbox": mailbox,
+                "agency": agency,
+                "latest_seq": 0,
+                "acknowledged_seq": 0,
+                "waiting": 0,
+                "witness": None,
+            }
+            for mailbox in sorted(wanted - held)
+        ]
+        if opened:
+            self._connection.execute(insert(mailboxes), opened)
+        return gone

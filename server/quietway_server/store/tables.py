@@ -1,0 +1,228 @@
+"""Every table and column that the relay keeps, and nothing else.
+
+Rules: each column says why the relay needs it (`comment`) and how long it is kept (`info`). There
+is no column for an address, a sender, a name, a case or a kind of content; times are whole minutes,
+rounded up. One table per class of envelope, so that all rows of a table have one size. Tables are
+keyed by mailbox first, so that they can be divided by mailbox later. A test holds metadata.lock to
+this file, and the migrations too.
+
+Spec: docs/spec/relay-protocol.md, "Ground rules".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+)
+
+from quietway_schemas.envelope import EnvelopeClass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.types import TypeEngine
+
+metadata = MetaData()
+
+UNTIL_FETCHED: Final = "until acknowledged, or its class's life is over"
+UNTIL_EXPIRED: Final = "until its class's life is over"
+WHILE_CERTIFIED: Final = "while a current manifest certifies the device"
+WHILE_NEWEST: Final = "until the next version replaces it"
+FOR_WEEKS: Final = "until one week after its week"
+ALWAYS: Final = "as long as the relay"
+
+
+def _column(
+    name: str,
+    kind: TypeEngine[Any],  # each column has its own Python type
+    reason: str,
+    kept: str,
+    *,
+    key: bool = False,
+    null: bool = False,
+) -> Column[Any]:
+    return Column(
+        name,
+        kind,
+        primary_key=key,
+        nullable=null,
+        autoincrement=False,
+        comment=reason,
+        info={"kept": kept},
+    )
+
+
+def _envelope_table(name: str, sealed_bytes: int) -> Table:
+    kept = UNTIL_FETCHED
+    return Table(
+        name,
+        metadata,
+        Column(
+            "id",
+            # SQLite makes only an INTEGER its row id; any database counts it up by itself.
+            BigInteger().with_variant(Integer, "sqlite"),
+            primary_key=True,
+            comment="Row number; rows are shuffled within a commit.",
+            info={"kept": kept},
+        ),
+        _column("mailbox", LargeBinary(16), "Where the envelope goes.", kept),
+        _column("seq", BigInteger(), "Its place in the mailbox: the reader's cursor.", kept),
+        _column("envelope_id", LargeBinary(16), "Random id, part of the header.", kept),
+        _column("suite", SmallInteger(), "Part of the header.", kept),
+        _column(
+            "epoch", Integer(), "Part of the header: which of the reader's keys it needs.", kept
+        ),
+        _column(
+            "withdraw_hash", LargeBinary(32), "Whoever shows its preimage may take it back.", kept
+        ),
+        _column("expires_minute", BigInteger(), "When to drop it unread.", kept),
+        _column("sealed", LargeBinary(sealed_bytes), "The sealed bytes, unreadable here.", kept),
+        Index(f"{name}_by_mailbox", "mailbox", "seq", unique=True),
+        Index(f"{name}_by_expiry", "expires_minute"),
+    )
+
+
+flash_envelopes = _envelope_table("flash_envelopes", EnvelopeClass.FLASH.sealed_bytes)
+case_envelopes = _envelope_table("case_envelopes", EnvelopeClass.CASE.sealed_bytes)
+ENVELOPE_TABLES: Final[Mapping[EnvelopeClass, Table]] = {
+    EnvelopeClass.FLASH: flash_envelopes,
+    EnvelopeClass.CASE: case_envelopes,
+}
+
+seen = Table(
+    "seen",
+    metadata,
+    _column("mailbox", LargeBinary(16), "Where the envelope went.", UNTIL_EXPIRED, key=True),
+    _column(
+        "envelope_id", LargeBinary(16), "Recognises a resent envelope.", UNTIL_EXPIRED, key=True
+    ),
+    _column("record_hash", LargeBinary(32), "Tells the same bytes from others.", UNTIL_EXPIRED),
+    _column("expires_minute", BigInteger(), "When to forget it.", UNTIL_EXPIRED),
+    Index("seen_by_expiry", "expires_minute"),
+    # Without a row id no order of arrival can be read from the file.
+    sqlite_with_rowid=False,
+)
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    _column("mailbox", LargeBinary(16), "The mailbox.", WHILE_CERTIFIED, key=True),
+    _column("agency", LargeBinary(16), "Whose lanes let envelopes in.", WHILE_CERTIFIED),
+    _column("latest_seq", BigInteger(), "The last number given.", WHILE_CERTIFIED),
+    _column(
+        "acknowledged_seq",
+        BigInteger(),
+        "The highest number acknowledged: shows a copied-back store.",
+        WHILE_CERTIFIED,
+    ),
+    _column(
+        "waiting", Integer(), "How many envelopes wait: the limit of a mailbox.", WHILE_CERTIFIED
+    ),
+    _column(
+        "witness", LargeBinary(16), "Opaque: shows a copied-back store.", WHILE_CERTIFIED, null=True
+    ),
+    Index("mailboxes_by_agency", "agency"),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    _column("agency", LargeBinary(16), "The agency.", WHILE_NEWEST, key=True),
+    _column("agency_code", String(16), "Its public code, unique.", WHILE_NEWEST),
+    _column("version", BigInteger(), "Must grow by one.", WHILE_NEWEST),
+    _column("digest", LargeBinary(32), "What the next version must name.", WHILE_NEWEST),
+    _column("root_key", LargeBinary(32), "What must sign the next version.", WHILE_NEWEST),
+    _column(
+        "payload", LargeBinary(), "What the agency signed, to be served as it is.", WHILE_NEWEST
+    ),
+    _column("signature", LargeBinary(64), "The agency's signature.", WHILE_NEWEST),
+    _column("change", BigInteger(), "Its place in the order of changes.", WHILE_NEWEST),
+    Index("manifests_by_code", "agency_code", unique=True),
+    Index("manifests_by_change", "change", unique=True),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    _column("device", LargeBinary(16), "Pseudonymous id.", WHILE_CERTIFIED, key=True),
+    _column("agency", LargeBinary(16), "Whose manifest certifies it.", WHILE_CERTIFIED),
+    _column("mailbox", LargeBinary(16), "The one mailbox it reads.", WHILE_CERTIFIED),
+    _column("identity_key", LargeBinary(32), "Verifies its requests.", WHILE_CERTIFIED),
+    _column("listen_key", LargeBinary(32), "Verifies its listening.", WHILE_CERTIFIED),
+    Index("devices_by_agency", "agency"),
+)
+
+epoch_batches = Table(
+    "epoch_batches",
+    metadata,
+    _column("device", LargeBinary(16), "Whose public keys these are.", WHILE_CERTIFIED, key=True),
+    _column("agency", LargeBinary(16), "The device's agency.", WHILE_CERTIFIED),
+    _column("issued", BigInteger(), "As signed inside: must grow.", WHILE_NEWEST),
+    _column(
+        "payload", LargeBinary(), "What the device signed, to be served as it is.", WHILE_NEWEST
+    ),
+    _column("signature", LargeBinary(64), "The device's signature.", WHILE_NEWEST),
+    _column("change", BigInteger(), "Its place in the order of changes.", WHILE_NEWEST),
+    Index("epoch_batches_by_change", "change", unique=True),
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    _column("id", SmallInteger(), "Always 1: there is one row.", ALWAYS, key=True),
+    _column("latest_change", BigInteger(), "How many changes the directory has seen.", ALWAYS),
+)
+
+weeks_of_lanes = Table(
+    "weeks_of_lanes",
+    metadata,
+    _column("agency", LargeBinary(16), "The agency.", FOR_WEEKS, key=True),
+    _column("week", String(8), "The ISO week.", FOR_WEEKS, key=True),
+    _column("version", BigInteger(), "Must grow.", FOR_WEEKS),
+    _column("digest", LargeBinary(32), "Tells the same bytes from others.", FOR_WEEKS),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    _column("agency", LargeBinary(16), "Whose mailboxes it opens.", FOR_WEEKS, key=True),
+    _column("week", String(8), "The ISO week.", FOR_WEEKS, key=True),
+    _column(
+        "digest",
+        LargeBinary(32),
+        "The hash of a capability; whose it is nobody here knows.",
+        FOR_WEEKS,
+        key=True,
+    ),
+    _column("kind", String(8), "normal or crisis.", FOR_WEEKS),
+    _column("used", Integer(), "How many envelopes came through: the limit of a lane.", FOR_WEEKS),
+)
+
+enrolment_codes = Table(
+    "enrolment_codes",
+    metadata,
+    _column(
+        "digest", LargeBinary(32), "SHA-256 of a one-time code.", "until used, or 72 h", key=True
+    ),
+    _column("expires_minute", BigInteger(), "When it dies.", "until used, or 72 h"),
+)
+
+
+def render_lock() -> str:
+    """Write down every column: its name, type, how long it is kept, and why."""
+    lines = [
+        f"{table.name}.{column.name} | {column.type!r} | {column.info['kept']} | {column.comment}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+    ]
+    return "\n".join(sorted(lines)) + "\n"

@@ -1,0 +1,140 @@
+"""The public face: its names, that each is documented, and that importing costs little."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import quietway
+import quietway.blocking
+import quietway.codes
+import quietway.content
+import quietway.errors
+import quietway.testing
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "sdk.md"
+PUBLIC_NAMES = [
+    "AsyncClient",
+    "Client",
+    "ClockError",
+    "ConnectionBack",
+    "ConnectionLost",
+    "ContentRefused",
+    "DeadLettered",
+    "DirectoryRefused",
+    "Event",
+    "Finding",
+    "GapSeen",
+    "IdentityChanged",
+    "ImportRefused",
+    "InsecureRelay",
+    "Invitation",
+    "NotFound",
+    "OutboxEntry",
+    "OutboxState",
+    "Partner",
+    "PassphraseParameters",
+    "PassphraseTooWeak",
+    "QuietwayError",
+    "Received",
+    "Referral",
+    "ReferralStep",
+    "RelayError",
+    "RelayRefused",
+    "RelayUnreachable",
+    "Sent",
+    "SentStored",
+    "StatusEntry",
+    "StorageFull",
+    "StoreDamaged",
+    "StoreError",
+    "StoreExists",
+    "StoreInUse",
+    "StoreMissing",
+    "StoreRolledBack",
+    "StoreTooNew",
+    "SyncProgress",
+    "SyncReport",
+    "TrustError",
+    "UnknownPartner",
+    "Unreachable",
+    "WrongPassphrase",
+    "__version__",
+]
+PUBLIC_METHODS = {
+    "Client": "aclose agency_id close device_id doctor events fingerprint found home inbox now "
+    "open outbox program relay_url sync",
+    "Partners": "add find invite list",
+    "Referrals": "acknowledge answer cancel feedback find list outcome reopen send",
+    "Status": "board set",
+    "Messages": "send",
+}
+
+
+@pytest.mark.requirement("D04")
+def test_the_public_names_are_these_and_no_others() -> None:
+    """D04: a stable API. A name that goes or comes is a decision, and changes this list."""
+    assert sorted(quietway.__all__) == sorted(PUBLIC_NAMES)
+    assert sorted(dir(quietway)) == sorted(PUBLIC_NAMES)
+    for name in PUBLIC_NAMES:
+        assert getattr(quietway, name) is not None
+    with pytest.raises(AttributeError):
+        quietway.__getattr__("Nothing")
+
+
+@pytest.mark.requirement("D04")
+def test_the_public_methods_are_these_and_no_others() -> None:
+    """D04: a stable API, method by method."""
+    for name, methods in PUBLIC_METHODS.items():
+        found = {held for held in dir(getattr(quietway.blocking, name)) if not held.startswith("_")}
+        assert sorted(found) == methods.split()
+
+
+@pytest.mark.requirement("D04")
+def test_every_error_is_typed_and_is_a_quietway_error() -> None:
+    """D04: typed errors under one root, each with a sentence of its own."""
+    for name in dir(quietway.errors):
+        held = getattr(quietway.errors, name)
+        if isinstance(held, type):
+            assert issubclass(held, quietway.QuietwayError)
+            assert held.__doc__
+            assert name in quietway.__all__
+
+
+def test_every_public_name_is_documented() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([A-Za-z_.]+)", page))
+    named = {part for name in documented for part in name.split(".")}
+    everything = [
+        *quietway.__all__,
+        *quietway.testing.__all__,
+        *quietway.content.__all__,
+        *quietway.codes.__all__,
+        *(method for methods in PUBLIC_METHODS.values() for method in methods.split()),
+    ]
+    assert [name for name in everything if name not in named] == []
+
+
+@pytest.mark.requirement("D04")
+def test_a_program_that_embeds_the_sdk_loads_no_user_interface() -> None:
+    """D04: no dependency on a user interface, and importing costs next to nothing."""
+    program = (
+        "import sys, time; before = time.perf_counter(); import quietway;"
+        "took = time.perf_counter() - before;"
+        "from quietway import AsyncClient, Client; from quietway.testing import Sandbox;"
+        "print(took < 0.2, sorted({'typer', 'rich', 'fastapi', 'quietway_desk', 'quietway_server'}"
+        " & set(sys.modules)))"
+    )
+    paths = [str(path) for path in map(Path, sys.path) if path.is_dir()]
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": ":".join(paths)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "True []"

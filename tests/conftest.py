@@ -1,0 +1,41 @@
+"""What every test may use: the real data beside the project, where it is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def shared() -> Callable[[str], Path]:
+    """Give the path of a file of the vectors and samples that stand beside the project.
+
+    Where they are missing the test fails if CI is set; elsewhere it is counted as not run, the one
+    permitted skip.
+    """
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if path.exists():
+            return path
+        if os.environ.get("CI"):
+            pytest.fail(f"../shared/{name} is missing, and CI is set.")
+        pytest.skip("../shared is not here")
+
+    return find
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    missing = len(terminalreporter.stats.get("skipped", []))
+    if missing:
+        terminalreporter.write_line(
+            f"{missing} tests of real data were not run: the folder ../shared is not here."
+        )

@@ -1,0 +1,148 @@
+"""One suite for every store: what the engine may rely on, wherever its rows lie."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quietway.ports import Delete, Put, Row
+from quietway.store.lock import FolderLock
+from quietway.store.memory import MemoryStore
+from quietway.store.sqlcipher import SqlCipherStore
+from quietway_crypto.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from quietway.ports import Store
+
+KEY = Secret(bytes(range(32)))
+STORE_ID = bytes(range(16))
+
+
+def open_encrypted(folder: Path) -> SqlCipherStore:
+    lock = FolderLock.acquire(folder)
+    return SqlCipherStore.open(folder, key=KEY, store_id=STORE_ID, lock=lock)
+
+
+@pytest.fixture(params=["memory", "sqlcipher"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made: Store = MemoryStore() if request.param == "memory" else open_encrypted(tmp_path)
+    yield made
+    await made.aclose()
+
+
+async def test_reading_what_was_never_written_gives_nothing(store: Store) -> None:
+    assert await store.read("message", b"no") is None
+    assert list(await store.scan("message")) == []
+
+
+async def test_a_row_comes_back_as_it_was_given(store: Store) -> None:
+    value = bytes(range(256))
+    await store.commit([Put("message", b"\0key", value)])
+    assert await store.read("message", b"\0key") == value
+
+
+async def test_an_empty_value_is_not_the_same_as_none(store: Store) -> None:
+    await store.commit([Put("message", b"key", b"")])
+    assert await store.read("message", b"key") == b""
+
+
+async def test_the_same_key_in_two_kinds_is_two_rows(store: Store) -> None:
+    await store.commit([Put("a", b"key", b"1"), Put("b", b"key", b"2")])
+    await store.commit([Delete("a", b"key")])
+    assert await store.read("a", b"key") is None
+    assert await store.read("b", b"key") == b"2"
+
+
+async def test_rows_are_scanned_in_the_order_of_first_writing(store: Store) -> None:
+    await store.commit([Put("m", b"z", b"1"), Put("m", b"a", b"2")])
+    await store.commit([Put("m", b"k", b"3")])
+    await store.commit([Put("m", b"z", b"over")])
+    assert [(row.key, row.value) for row in await store.scan("m")] == [
+        (b"z", b"over"),
+        (b"a", b"2"),
+        (b"k", b"3"),
+    ]
+
+
+async def test_a_row_written_again_after_its_deletion_comes_last(store: Store) -> None:
+    await store.commit([Put("m", b"first", b"1"), Put("m", b"second", b"2")])
+    await store.commit([Delete("m", b"first"), Put("m", b"first", b"1")])
+    assert [row.key for row in await store.scan("m")] == [b"second", b"first"]
+
+
+async def test_the_position_of_a_deleted_row_is_never_given_again(store: Store) -> None:
+    await store.commit([Put("m", b"gone", b"")])
+    (gone,) = await store.scan("m")
+    await store.commit([Delete("m", b"gone")])
+    await store.commit([Put("m", b"new", b"")])
+    (new,) = await store.scan("m")
+    assert new.position > gone.position
+
+
+async def test_a_scan_goes_on_after_a_position_and_stops_at_a_limit(store: Store) -> None:
+    await store.commit([Put("m", bytes([number]), b"") for number in range(10)])
+    first = await store.scan("m", limit=4)
+    rest = await store.scan("m", after=first[-1].position)
+    assert [row.key for row in first] == [bytes([number]) for number in range(4)]
+    assert [row.key for row in rest] == [bytes([number]) for number in range(4, 10)]
+
+
+async def test_writes_of_one_commit_apply_in_their_order(store: Store) -> None:
+    await store.commit([Put("m", b"k", b"1"), Delete("m", b"k"), Put("m", b"k", b"2")])
+    await store.commit([Put("m", b"l", b"1"), Put("m", b"l", b"2"), Delete("m", b"l")])
+    assert await store.read("m", b"k") == b"2"
+    assert await store.read("m", b"l") is None
+
+
+async def test_deleting_what_is_not_there_does_nothing(store: Store) -> None:
+    await store.commit([Delete("m", b"never")])
+    await store.commit([])
+    assert list(await store.scan("m")) == []
+
+
+async def test_many_tasks_may_use_the_store_at_once(store: Store) -> None:
+    await asyncio.gather(*(store.commit([Put("m", bytes([n]), bytes([n]))]) for n in range(50)))
+    assert {row.key for row in await store.scan("m")} == {bytes([n]) for n in range(50)}
+
+
+async def test_closing_twice_is_fine(store: Store) -> None:
+    await store.aclose()
+    await store.aclose()
+
+
+WRITES = st.lists(
+    st.one_of(
+        st.builds(Put, st.sampled_from(["a", "b"]), st.binary(max_size=2), st.binary(max_size=4)),
+        st.builds(Delete, st.sampled_from(["a", "b"]), st.binary(max_size=2)),
+    ),
+    max_size=8,
+)
+
+
+@given(commits=st.lists(WRITES, max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_both_stores_hold_the_same_after_any_commits(
+    tmp_path_factory: pytest.TempPathFactory, commits: list[list[Put | Delete]]
+) -> None:
+    async def rows_of(store: Store) -> list[list[tuple[bytes, bytes]]]:
+        for writes in commits:
+            await store.commit(writes)
+        held: list[list[tuple[bytes, bytes]]] = []
+        for kind in ("a", "b"):
+            scanned: list[Row] = list(await store.scan(kind))
+            held.append([(row.key, row.value) for row in scanned])
+        await store.aclose()
+        return held
+
+    async def compare() -> None:
+        encrypted = open_encrypted(tmp_path_factory.mktemp("store"))
+        assert await rows_of(encrypted) == await rows_of(MemoryStore())
+
+    asyncio.run(compare())

@@ -1,0 +1,227 @@
+"""The desk's commands as people run them: processes, against a real relay."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.desk.conftest import Desk, Street, command, write_passphrase
+from tests.journeys.conftest import PASSPHRASE, enroll
+from tests.relay_process import RelayProcess
+
+from quietway import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+REFERRAL = (
+    "send",
+    "referral",
+    "--to=HARBOR",
+    "--staff=Social work desk",
+    "--contact=Line 2040",
+    "--purpose=safe_accommodation",
+    "--basis=client_interview",
+    "--referred-by=healthcare",
+    "--choice=chosen",
+)
+WORDS = "A place from tonight."
+
+
+def digest(home: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in home.iterdir()
+        if path.name != "lock"
+    }
+
+
+def test_a_referral_goes_out_is_read_and_is_answered_at_two_desks(street: Street) -> None:
+    sent = street.hospital.run(*REFERRAL, "--service=safehouse", words=WORDS)
+    read = street.shelter.run("inbox")
+    reference = re.search(r"Its reference: (ref_[a-z2-7]{26})", sent.stderr)
+    assert reference is not None
+    answered = street.shelter.run("send", "answer", reference[1], "--state=accepted")
+    listed = street.hospital.run("inbox", "--json")
+
+    assert (sent.returncode, read.returncode, answered.returncode) == (0, 0, 0), sent.stderr
+    assert "delivered to the relay" in sent.stdout
+    for shown in ("Safe house or shelter", WORDS, "Line 2040", "names nobody"):
+        assert shown in read.stdout
+    assert "safehouse" not in read.stdout
+    contents = [held["content"] for held in json.loads(listed.stdout)]
+    assert [held["state"] for held in contents if held["type"] == "referral.ack"] == ["accepted"]
+
+
+def test_a_real_request_of_another_system_is_sent_and_what_stays_behind_is_named(
+    street: Street, shared: Callable[[str], Path]
+) -> None:
+    named = shared("samples/gravity/SDOHCC-ServiceRequest-HungerVitalSign-Example-1.json")
+    closed = shared("samples/fhir-r4/ServiceRequest-example.json")
+
+    sent = street.hospital.run(*REFERRAL, "--from-fhir", str(named), words=WORDS)
+    refused = street.hospital.run(*REFERRAL, "--from-fhir", str(closed), words=WORDS)
+    read = street.shelter.run("inbox")
+
+    assert (sent.returncode, refused.returncode) == (0, 2)
+    assert "subject.display" in sent.stderr
+    assert "not_open (field: status)" in refused.stderr
+    assert "Emergency assistance" in read.stdout
+    assert "ABBAS" not in sent.stdout + sent.stderr + read.stdout
+
+
+def test_without_the_relay_words_are_kept_and_go_out_with_the_next_command(
+    street: Street,
+) -> None:
+    street.relay.kill()
+    offline = street.shelter.run("send", "message", "--to=MERCY", words="Are you there?")
+    ailing = street.shelter.run("doctor")
+    street.relay.restart()
+    street.shelter.run("inbox")
+    read = street.hospital.run("inbox")
+
+    assert offline.returncode == 0
+    assert "NOT YET SENT" in offline.stdout
+    assert "The relay cannot be reached. What you wrote is kept" in offline.stderr
+    assert ailing.returncode == 1
+    assert "LOOK  relay and clock" in ailing.stdout
+    assert "Are you there?" in read.stdout
+
+
+def test_a_wrong_passphrase_is_a_sentence_and_changes_nothing(
+    street: Street, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not the passphrase of this store\n")
+    before = digest(street.shelter.home)
+
+    refused = street.shelter.run("inbox", QUIETWAY_PASSPHRASE_FILE=str(wrong))
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "That passphrase does not open this keyring. Try again" in refused.stderr
+    assert "not the passphrase" not in refused.stderr
+    assert digest(street.shelter.home) == before
+
+
+def test_a_store_that_another_program_has_open_is_left_alone(street: Street) -> None:
+    with Client.open(street.shelter.home, passphrase=PASSPHRASE):
+        refused = street.shelter.run("inbox")
+
+    assert refused.returncode == 1
+    assert "Another quietway program on this machine has the store open" in refused.stderr
+
+
+def test_watching_shows_what_comes_and_ends_calmly_with_ctrl_c(street: Street) -> None:
+    watching = subprocess.Popen(
+        command("watch"),
+        env=street.hospital.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    assert watching.stderr is not None
+    while "Watching" not in watching.stderr.readline():
+        assert watching.poll() is None
+    street.shelter.run("send", "message", "--to=MERCY", words="Good evening.")
+    shown = ""
+    while "Good evening." not in shown:
+        shown += watching.stdout.readline()
+        assert watching.poll() is None
+    watching.send_signal(signal.SIGINT)
+    _, told = watching.communicate(timeout=20)
+
+    assert watching.returncode == 130
+    assert "Stopped. Nothing is lost" in told
+    assert "Traceback" not in told
+    again = street.hospital.run("inbox", "--offline")
+    assert again.stdout.count("Good evening.") == 1
+
+
+def test_status_indicators_are_set_and_shown_in_words(street: Street) -> None:
+    said = street.shelter.run("status", "set", "safety_plan_active", "--to=MERCY", "--days=3")
+    board = street.hospital.run("status", "board")
+    unknown = street.shelter.run("status", "set", "hiding_at_home", "--to=MERCY")
+
+    assert said.returncode == 0, said.stderr
+    assert "A safety plan is in place: Active" in board.stdout
+    assert unknown.returncode == 2
+    assert "safety_plan_active" in unknown.stderr
+
+
+def test_an_agency_is_founded_once_from_the_command_line(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "harbor", write_passphrase(tmp_path))
+    with RelayProcess(tmp_path / "relay") as relay:
+        code = enroll(relay)
+        asked = (f"--relay={relay.url}", "--agency=HARBOR", "--program=HARBOR-SHELTER")
+        rest = ("--role=shelter_staff", "--enrolment-file=-")
+        founded = desk.run("init", *asked, *rest, words=code)
+        twice = desk.run("init", *asked, *rest, words=code)
+
+    assert founded.returncode == 0, founded.stderr
+    assert re.search(r"Fingerprint +[0-9a-f]{4}( [0-9a-f]{4}){7}", founded.stdout)
+    assert code not in founded.stdout + founded.stderr
+    assert twice.returncode == 1
+    assert "left as it is" in twice.stderr
+
+
+def test_an_invitation_is_written_for_its_holder_alone_and_is_not_for_its_author(
+    street: Street, tmp_path: Path
+) -> None:
+    file = tmp_path / "harbor.invitation"
+
+    invited = street.shelter.run("partner", "invite", "Mercy", "--file", str(file))
+    again = street.shelter.run("partner", "invite", "Mercy", "--file", str(file))
+    added = street.hospital.run("partner", "add", str(file), "--label", "The shelter")
+    own = street.shelter.run("partner", "add", str(file))
+
+    assert (invited.returncode, again.returncode, added.returncode, own.returncode) == (0, 2, 0, 1)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert re.search(r"Fingerprint: [0-9a-f]{4}( [0-9a-f]{4}){7}", added.stdout)
+    assert "this agency's own" in own.stderr
+
+
+def test_the_passphrase_is_asked_for_and_not_echoed(street: Street) -> None:
+    control, terminal = pty.openpty()
+    environment = street.shelter.environment()
+    del environment["QUIETWAY_PASSPHRASE_FILE"]
+    process = subprocess.Popen(
+        command("partner", "list"),
+        env=environment,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    shown = read_until(control, b"Passphrase: ")
+    os.write(control, f"{PASSPHRASE}\n".encode())
+    shown += read_until(control, b"MERCY-SOCIALWORK")
+    assert process.wait(20) == 0
+    os.close(control)
+
+    assert PASSPHRASE.encode() not in shown
+
+
+def read_until(descriptor: int, wanted: bytes) -> bytes:
+    shown = b""
+    while wanted not in shown:
+        shown += os.read(descriptor, 4_096)
+    return shown
+
+
+def test_nothing_is_written_outside_the_store(street: Street) -> None:
+    outside = street.shelter.home.parent
+    before = {path for path in outside.iterdir() if path.name != "relay"}
+
+    street.shelter.run("outbox", HOME=str(outside))
+
+    assert {path for path in outside.iterdir() if path.name != "relay"} == before

@@ -1,0 +1,149 @@
+"""The desk itself: what it imports, how it helps, and what it never shows."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from quietway.testing import Sandbox
+from quietway_desk.__main__ import NOT_TAKEN, REFUSED, _say_fault, run
+from quietway_desk.words import KINDS, OUTBOX_STATES, show_received
+
+DESK: Final = Path(__file__).resolve().parents[2] / "desk" / "quietway_desk"
+PUBLIC: Final = frozenset(
+    (
+        "quietway",
+        "quietway.codes",
+        "quietway.content",
+        "quietway.fingerprint",
+        "quietway.interop.fhir",
+    )
+)
+COMMANDS: Final = (
+    "init",
+    "inbox",
+    "outbox",
+    "watch",
+    "doctor",
+    "send referral",
+    "send answer",
+    "send message",
+    "status set",
+    "status board",
+    "partner invite",
+    "partner add",
+    "partner list",
+)
+
+
+def list_imports() -> set[str]:
+    found: set[str] = set()
+    for path in DESK.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(name.name for name in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module or "")
+    return {name for name in found if name.partition(".")[0].startswith("quietway")}
+
+
+def test_the_desk_imports_the_public_face_of_the_sdk_and_nothing_below_it() -> None:
+    own = {name for name in list_imports() if name.startswith("quietway_desk")}
+
+    assert list_imports() - own <= PUBLIC
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_teaches_with_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*name.split(), "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "Try this:" in shown
+    assert f"quietway {name}" in shown
+
+
+def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("quietway 0.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["send", "message", "--to", "MERCY", "the words themselves"],
+        ["--passphrase", "the words themselves", "inbox"],
+        ["init"],
+        ["nothing-of-the-kind"],
+    ],
+)
+def test_neither_words_nor_a_passphrase_are_taken_from_the_command_line(
+    arguments: list[str],
+) -> None:
+    assert run(arguments) == NOT_TAKEN
+
+
+def test_without_a_store_it_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "passphrase").write_text("a passphrase of twenty-nine letters")
+    monkeypatch.setenv("QUIETWAY_PASSPHRASE_FILE", str(tmp_path / "passphrase"))
+    monkeypatch.setenv("QUIETWAY_HOME", str(tmp_path / "nothing"))
+
+    assert run(["inbox"]) == REFUSED
+    assert "quietway init" in capsys.readouterr().err
+
+
+def test_a_fault_of_its_own_is_told_without_what_it_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ValueError, match="somebody") as fault:
+        int("what somebody wrote")
+
+    assert _say_fault(fault.value) == REFUSED
+    told = capsys.readouterr().err
+    assert "test_face.py" in told
+    assert "somebody" not in told
+
+
+def test_a_partners_words_cannot_turn_the_reading_direction_around(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Sandbox(seed=11) as sandbox:
+        shelter = sandbox.agency("HARBOR-SHELTER")
+        hospital = sandbox.agency("MERCY-SOCIALWORK")
+        hospital.messages.send("tonight \u202enoon [bold]not[/bold]", to="HARBOR")
+        shelter.sync()
+        for message in shelter.inbox():
+            show_received(message)
+
+    shown = capsys.readouterr().out
+    assert "\u202e" not in shown
+    assert "[bold]not[/bold]" in shown
+
+
+def test_every_kind_of_content_and_every_state_of_the_outbox_has_words() -> None:
+    assert set(KINDS) == {
+        "audience.list",
+        "message.text",
+        "receipt.opened",
+        "receipt.stored",
+        "referral.ack",
+        "referral.cancel",
+        "referral.feedback",
+        "referral.outcome",
+        "referral.packet",
+        "referral.reopen",
+        "status.indicator",
+    }
+    assert set(OUTBOX_STATES) == {
+        "not_yet_sent",
+        "sealed",
+        "stored_at_relay",
+        "expired_unsent",
+        "unreachable",
+    }

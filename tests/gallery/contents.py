@@ -1,0 +1,150 @@
+"""Contents of every type, as different from one another as their types allow.
+
+Texts run from one letter to the cap, in scripts of one to four bytes a letter, so that their sizes
+do spread: rows about lengths would prove nothing over texts that are alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.gallery.parties import NOW
+
+from quietway_schemas.codebook.lists import codes, entries
+from quietway_schemas.content.audience import MOST_AUDIENCE, AudienceList
+from quietway_schemas.content.message import MessageText
+from quietway_schemas.content.receipt import MOST_RECEIPTS, ReceiptOpened, ReceiptStored
+from quietway_schemas.content.referral import (
+    Receiving,
+    ReferralAck,
+    ReferralCancel,
+    ReferralFeedback,
+    ReferralOutcome,
+    ReferralPacket,
+    ReferralReopen,
+    Referring,
+    VspContact,
+)
+from quietway_schemas.content.referral_states import STATES_OF_TYPE, STATES_WITH_REASON
+from quietway_schemas.content.status import StatusIndicator
+from quietway_schemas.ids import CaseRef, DeviceId, MessageId, ReferralRef
+from quietway_schemas.instants import DAY
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Mapping
+
+    from quietway_schemas.content.base import ContentModel
+    from quietway_schemas.content.receipt import Receipt
+    from quietway_schemas.content.referral import ReferralAnswer
+
+_SCRIPTS: Final = ("e", "ß", "я", "語", "😀", '"', "\n", "word ")
+
+
+def write_text(chance: random.Random, most_bytes: int, most_characters: int = 0) -> str:
+    """Write a text in one script, from one letter up to its caps (as written in JSON)."""
+    letter = chance.choice(_SCRIPTS)
+    width = len(letter.encode()) + sum(letter.count(escaped) for escaped in '"\\\n')
+    most = (most_bytes - 1) // width
+    if most_characters:
+        most = min(most, (most_characters - 1) // len(letter))
+    return "a" + letter * chance.randint(0, most)
+
+
+def _code(chance: random.Random, name: str) -> str:
+    return chance.choice(sorted(codes(name)))
+
+
+def _ids(chance: random.Random, most: int) -> list[bytes]:
+    return sorted({chance.randbytes(16) for _ in range(chance.randint(1, most))})
+
+
+def _audience(chance: random.Random) -> ContentModel:
+    return AudienceList(devices=tuple(DeviceId(raw) for raw in _ids(chance, MOST_AUDIENCE)))
+
+
+def _message(chance: random.Random) -> ContentModel:
+    reply = chance.randbytes(32) if chance.random() < 0.5 else None
+    return MessageText(text=write_text(chance, 700), in_reply_to=reply)
+
+
+def _receipt(chance: random.Random, type_: type[Receipt]) -> ContentModel:
+    ids = tuple(MessageId(raw) for raw in _ids(chance, MOST_RECEIPTS))
+    hashes = tuple(chance.randbytes(32) for _ in ids) if chance.random() < 0.5 else None
+    return type_.model_validate({"message_ids": ids, "core_hashes": hashes})
+
+
+def _status(chance: random.Random) -> ContentModel:
+    return StatusIndicator(
+        code=_code(chance, "status_indicator"),
+        state=_code(chance, "status_state"),
+        effective=NOW,
+        expires=NOW + chance.randint(1, 30) * DAY,
+        confidence=_code(chance, "status_confidence"),
+        case_ref=CaseRef(chance.randbytes(16)) if chance.random() < 0.5 else None,
+    )
+
+
+def _packet(chance: random.Random) -> ContentModel:
+    contact = VspContact(staff=write_text(chance, 120), contact=write_text(chance, 240))
+    by_contact = chance.random() < 0.5
+    return ReferralPacket(
+        referral_ref=ReferralRef(chance.randbytes(16)),
+        referring=Referring(
+            agency="HARBOR",
+            program="HARBOR-SHELTER",
+            staff=write_text(chance, 120),
+            contact=write_text(chance, 240),
+            at=NOW,
+        ),
+        receiving=Receiving(
+            program="MERCY-SOCIALWORK",
+            preferred_channel=_code(chance, "channel_tier"),
+            eligibility_note=write_text(chance, 560),
+        ),
+        service_type=_code(chance, "service_type"),
+        purpose_code=_code(chance, "purpose_code"),
+        purpose_text=write_text(chance, 1_120, 280),
+        info_basis=_code(chance, "info_basis"),
+        time_sensitivity=_code(chance, "time_sensitivity"),
+        pathway="direct_handoff",
+        referred_by=_code(chance, "referred_by"),
+        survivor_choice=_code(chance, "survivor_choice"),
+        identity_mode="vsp_contact" if by_contact else "none",
+        vsp_contact=contact if by_contact else None,
+        feedback_due=NOW + chance.randint(1, 5) * DAY,
+    )
+
+
+def _answer(chance: random.Random, type_: type[ReferralAnswer]) -> ContentModel:
+    name = type_.model_fields["type"].default
+    state = chance.choice(sorted(STATES_OF_TYPE[name]))
+    reason = None
+    if state in STATES_WITH_REASON or chance.random() < 0.3:
+        reason = _code(chance, "reason")
+    return type_.model_validate(
+        {
+            "referral_ref": ReferralRef(chance.randbytes(16)),
+            "state": state,
+            "at": NOW,
+            "reason_code": reason,
+            "reason_side": None if reason is None else entries("reason")[reason].side,
+            "next_steps": _code(chance, "next_steps") if chance.random() < 0.5 else None,
+        }
+    )
+
+
+MAKERS: Final[Mapping[str, Callable[[random.Random], ContentModel]]] = {
+    "audience.list": _audience,
+    "message.text": _message,
+    "receipt.opened": lambda chance: _receipt(chance, ReceiptOpened),
+    "receipt.stored": lambda chance: _receipt(chance, ReceiptStored),
+    "referral.ack": lambda chance: _answer(chance, ReferralAck),
+    "referral.cancel": lambda chance: _answer(chance, ReferralCancel),
+    "referral.feedback": lambda chance: _answer(chance, ReferralFeedback),
+    "referral.outcome": lambda chance: _answer(chance, ReferralOutcome),
+    "referral.packet": _packet,
+    "referral.reopen": lambda chance: _answer(chance, ReferralReopen),
+    "status.indicator": _status,
+}
+"""One maker for each content type of the registry; a row checks that none is missing."""

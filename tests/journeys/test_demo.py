@@ -1,0 +1,211 @@
+"""The demo as people run it: a process of its own, on free ports, that leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+DEMO: Final = ROOT / "examples" / "demo"
+# A file with a person's name in it; the mapper's own tests take all the others as well.
+NAMED: Final = "gravity/SDOHCC-ServiceRequest-HungerVitalSign-Example-1.json"
+# What identifies a person or tells a story, wherever in the file it stands.
+IDENTIFYING: Final = frozenset(
+    ("reference", "display", "value", "id", "div", "text", "patientInstruction", "authorString")
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A home and a place for temporary files, both empty before the demo."""
+
+    home: Path
+    temporary: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        return kept | {
+            "HOME": str(self.home),
+            "TMPDIR": str(self.temporary),
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+
+    def play(self, **settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(DEMO)],
+            env=self.environment | settings,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=70,
+            check=False,
+        )
+
+    def assert_clean(self) -> None:
+        assert list(self.home.iterdir()) == []
+        assert list(self.temporary.iterdir()) == []
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    made = Stage(tmp_path / "home", tmp_path / "temporary")
+    made.home.mkdir()
+    made.temporary.mkdir()
+    return made
+
+
+def test_the_demo_tells_who_sees_what_and_leaves_nothing_behind(stage: Stage) -> None:
+    played = stage.play()
+
+    assert (played.returncode, played.stderr) == (0, "")
+    assert "Who sees what" in played.stdout
+    assert re.search(r"the relay's files +\d+ files, [\d,]+ bytes: 0 found", played.stdout)
+    assert max(map(len, played.stdout.splitlines())) <= 80
+    assert "\x1b" not in played.stdout
+    stage.assert_clean()
+
+
+def test_one_scene_is_played_with_the_setup_it_needs(stage: Stage) -> None:
+    played = stage.play(SCENE="status")
+
+    assert played.returncode == 0, played.stdout
+    assert "The police were not told of the medical need" in played.stdout
+    assert "fingerprints" not in played.stdout
+    stage.assert_clean()
+
+
+def test_a_scene_that_is_not_there_is_named_with_those_that_are(stage: Stage) -> None:
+    played = stage.play(SCENE="finale")
+
+    assert played.returncode == 2
+    assert "founding, referral, status, restart, who_sees_what" in played.stdout
+
+
+def list_identifying(value: object, name: str = "") -> Iterator[str]:
+    if isinstance(value, str) and name in IDENTIFYING and value.strip():
+        yield value
+    elif isinstance(value, dict):
+        for field, held in value.items():
+            yield from list_identifying(held, field)
+    elif isinstance(value, list):
+        for held in value:
+            yield from list_identifying(held, name)
+
+
+def test_a_real_request_is_sent_without_a_word_of_it_that_identifies(
+    stage: Stage, shared: Callable[[str], Path]
+) -> None:
+    path = shared(f"samples/{NAMED}")
+
+    played = stage.play(REFERRAL=str(path))
+
+    assert (played.returncode, played.stderr) == (0, ""), played.stdout
+    assert "The shelter reads" in played.stdout
+    assert "subject.reference" in played.stdout
+    texts = set(list_identifying(json.loads(path.read_bytes())))
+    assert len(texts) > 2
+    assert [text for text in texts if re.search(rf"\b{re.escape(text)}\b", played.stdout)] == []
+    stage.assert_clean()
+
+
+def test_a_completed_request_is_refused_with_reason_and_field(
+    stage: Stage, shared: Callable[[str], Path]
+) -> None:
+    played = stage.play(REFERRAL=str(shared("samples/fhir-r4/ServiceRequest-example.json")))
+
+    assert played.returncode == 2
+    assert "reason: not_open" in played.stdout
+    assert "field: status" in played.stdout
+    stage.assert_clean()
+
+
+def test_a_file_that_is_no_request_is_refused_and_not_repeated(
+    stage: Stage, tmp_path: Path
+) -> None:
+    path = tmp_path / "Colin Abbas.json"
+    path.write_bytes(b'{"resourceType":"Patient","name":[{"family":"Abbas"}]}')
+
+    played = stage.play(REFERRAL=str(path))
+
+    assert played.returncode == 2
+    assert "Abbas" not in played.stdout + played.stderr
+    stage.assert_clean()
+
+
+def test_a_file_that_is_not_there_is_a_sentence(stage: Stage, tmp_path: Path) -> None:
+    played = stage.play(REFERRAL=str(tmp_path / "missing.json"))
+
+    assert played.returncode == 2
+    assert "Traceback" not in played.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_demo_takes_its_folder_and_its_relay_with_it(
+    stage: Stage, number: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, str(DEMO)],
+        env=stage.environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = ""
+    while "listens on" not in told:
+        told += process.stdout.readline()
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, errors) == (128 + number, "")
+    assert "Nothing was left behind" in rest
+    stage.assert_clean()
+    url = re.search(r"http://127\.0\.0\.1:\d+", told + rest)
+    assert url is not None
+    assert not answers(url[0])
+
+
+def test_the_deadline_wakes_a_demo_that_waits_for_something_that_never_comes() -> None:
+    program = (
+        "import sys, threading\n"
+        f"sys.path.insert(0, {str(DEMO)!r})\n"
+        "from ending import Deadline, StoppedError, stoppable\n"
+        "try:\n"
+        "    with stoppable(Deadline(0.2)):\n"
+        "        threading.Event().wait(60)\n"
+        "except StoppedError as stopped:\n"
+        "    sys.exit(stopped.sentence)\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 1
+    assert "took too long" in ended.stderr
+
+
+def answers(url: str) -> bool:
+    time.sleep(0.1)
+    try:
+        urllib.request.urlopen(f"{url}/healthz", timeout=2).close()  # noqa: S310 - a loopback address of the test's own
+    except (urllib.error.URLError, OSError):
+        return False
+    return True

@@ -1,0 +1,276 @@
+"""Real objects for the tests of what is said: of each content type the smallest and the largest."""
+
+import random
+from typing import Final
+
+from quietway_schemas.codebook.lists import codes
+from quietway_schemas.content.audience import MOST_AUDIENCE, AudienceList
+from quietway_schemas.content.base import ContentModel
+from quietway_schemas.content.message import MOST_TEXT_BYTES, MessageText
+from quietway_schemas.content.receipt import MOST_RECEIPTS, ReceiptOpened, ReceiptStored
+from quietway_schemas.content.referral import (
+    Episode,
+    Receiving,
+    ReferralAck,
+    ReferralAnswer,
+    ReferralCancel,
+    ReferralFeedback,
+    ReferralOutcome,
+    ReferralPacket,
+    ReferralReopen,
+    Referring,
+    VspContact,
+)
+from quietway_schemas.content.status import StatusIndicator
+from quietway_schemas.directory import DeviceCertificate, EpochBatch, EpochKeys, Manifest
+from quietway_schemas.ids import AgencyId, CaseRef, DeviceId, MailboxId, MessageId, ReferralRef
+from quietway_schemas.instants import DAY, LATEST_INSTANT
+
+NOW: Final = 1_795_377_600_000
+_SEEDED: Final = random.Random(20_261_122)
+ANSWERS: Final[tuple[tuple[type[ReferralAnswer], str], ...]] = (
+    (ReferralAck, "accepted"),
+    (ReferralOutcome, "accepted"),
+    (ReferralFeedback, "completed"),
+    (ReferralReopen, "sent"),
+)
+
+
+def draw(count: int = 16) -> bytes:
+    return _SEEDED.randbytes(count)
+
+
+def longest(list_name: str) -> str:
+    return max(codes(list_name), key=len)
+
+
+def make_referring(**changes: object) -> Referring:
+    fields: dict[str, object] = {
+        "agency": "HARBOR",
+        "program": "HARBOR-SHELTER",
+        "staff": "On-call advocate",
+        "contact": "By secure message",
+        "at": NOW,
+    }
+    return Referring.model_validate({**fields, **changes})
+
+
+def make_packet(**changes: object) -> ReferralPacket:
+    receiving = Receiving(
+        program="CITY-HOSPITAL",
+        preferred_channel="secure_message",
+        eligibility_note="Adults, with or without children.",
+    )
+    fields: dict[str, object] = {
+        "referral_ref": ReferralRef(draw()),
+        "referring": make_referring(),
+        "receiving": receiving,
+        "service_type": "forensic_exam",
+        "purpose_code": "medical_care",
+        "purpose_text": "An examination this week.",
+        "info_basis": "client_interview",
+        "time_sensitivity": "priority",
+        "pathway": "warm_linkage",
+        "referred_by": "law_enforcement",
+        "survivor_choice": "agreed",
+        "identity_mode": "none",
+        "feedback_due": NOW + 3 * DAY,
+    }
+    return ReferralPacket.model_validate({**fields, **changes})
+
+
+def make_status(**changes: object) -> StatusIndicator:
+    fields: dict[str, object] = {
+        "code": "safety_plan_active",
+        "state": "active",
+        "effective": NOW,
+        "expires": NOW + 14 * DAY,
+        "confidence": "confirmed",
+    }
+    return StatusIndicator.model_validate({**fields, **changes})
+
+
+def make_outcome(**changes: object) -> ReferralOutcome:
+    fields: dict[str, object] = {
+        "referral_ref": ReferralRef(draw()),
+        "state": "accepted",
+        "at": NOW,
+    }
+    return ReferralOutcome.model_validate({**fields, **changes})
+
+
+def make_smallest() -> list[ContentModel]:
+    """One of every registered type, with nothing that could be left out."""
+    ref = ReferralRef(draw())
+    return [
+        AudienceList(devices=(DeviceId(draw()),)),
+        MessageText(text="."),
+        ReceiptOpened(message_ids=(MessageId(draw()),)),
+        ReceiptStored(message_ids=(MessageId(draw()),)),
+        *(
+            kind.model_validate({"referral_ref": ref, "state": state, "at": NOW})
+            for kind, state in ANSWERS
+        ),
+        ReferralCancel(
+            referral_ref=ref,
+            state="cancelled",
+            at=NOW,
+            reason_code="duplicate",
+            reason_side="system",
+        ),
+        make_packet(),
+        make_status(),
+    ]
+
+
+def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
+    """One of every registered type with every field set, and every text and list at its cap.
+
+    Args:
+        letter: What the texts are filled with.
+        written_bytes: The bytes that the letter takes in canonical JSON.
+    """
+
+    def fill(most_bytes: int, most_characters: int = 10_000) -> str:
+        return letter * min(most_bytes // written_bytes, most_characters)
+
+    return [
+        AudienceList(
+            exercise=True, devices=tuple(sorted(DeviceId(draw()) for _ in range(MOST_AUDIENCE)))
+        ),
+        MessageText.model_validate(
+            {
+                **_full_header(),
+                "identifiability": "identifying",
+                "text": fill(MOST_TEXT_BYTES),
+                "in_reply_to": draw(32),
+            }
+        ),
+        ReceiptOpened.model_validate(_full_receipt()),
+        ReceiptStored.model_validate(_full_receipt()),
+        *(kind.model_validate({**_full_answer(), "state": state}) for kind, state in ANSWERS),
+        ReferralCancel.model_validate({**_full_answer(), "state": "cancel_requested"}),
+        _make_full_packet(fill(120), fill(240), fill(560), fill(1_120, 280)),
+        make_status(
+            **_full_header(),
+            code=longest("status_indicator"),
+            state=longest("status_state"),
+            effective=LATEST_INSTANT - DAY,
+            expires=LATEST_INSTANT,
+            confidence="confirmed",
+        ),
+    ]
+
+
+def _full_header() -> dict[str, object]:
+    return {
+        "exercise": True,
+        "case_ref": CaseRef(draw()),
+        "purpose_of_use": longest("purpose_of_use"),
+        "disclosure_basis": "statutory_mandate",
+        "identifiability": "none",
+        "handling": ("no_redisclosure",),
+        "agreement_id": draw(),
+    }
+
+
+def _full_episode() -> Episode:
+    days = {"intake": 1, "referral": 2, "service_start": 3, "closure": 4}
+    return Episode.model_validate_json(
+        "{" + ",".join(f'"{name}":"2026-11-0{day}"' for name, day in days.items()) + "}"
+    )
+
+
+def _full_answer() -> dict[str, object]:
+    return {
+        **_full_header(),
+        "referral_ref": ReferralRef(draw()),
+        "at": LATEST_INSTANT,
+        "reason_code": "additional_assessment_required",
+        "reason_side": "provider",
+        "next_steps": longest("next_steps"),
+        "filler_ref": ReferralRef(draw()),
+        "episode": _full_episode(),
+    }
+
+
+def _full_receipt() -> dict[str, object]:
+    return {
+        "exercise": True,
+        "message_ids": tuple(sorted(MessageId(draw()) for _ in range(MOST_RECEIPTS))),
+        "core_hashes": tuple(draw(32) for _ in range(MOST_RECEIPTS)),
+    }
+
+
+def _make_full_packet(staff: str, contact: str, note: str, purpose: str) -> ReferralPacket:
+    agency = "A" * 16
+    program = f"{agency}-{'B' * 24}"
+    return make_packet(
+        **_full_header(),
+        referring=make_referring(
+            agency=agency, program=program, staff=staff, contact=contact, at=LATEST_INSTANT - 1
+        ),
+        receiving=Receiving(
+            program=program, preferred_channel=longest("channel_tier"), eligibility_note=note
+        ),
+        service_type=longest("service_type"),
+        purpose_code=longest("purpose_code"),
+        purpose_text=purpose,
+        info_basis=longest("info_basis"),
+        time_sensitivity=longest("time_sensitivity"),
+        pathway="deidentified_vsp_contact",
+        referred_by=longest("referred_by"),
+        survivor_choice=longest("survivor_choice"),
+        identity_mode="vsp_contact",
+        feedback_due=LATEST_INSTANT,
+        entry_point=longest("entry_point"),
+        stated_goal=longest("stated_goal"),
+        vsp_contact=VspContact(staff=staff, contact=contact),
+        episode=_full_episode(),
+    )
+
+
+def make_certificate(agency_code: str = "HARBOR", **changes: object) -> DeviceCertificate:
+    fields: dict[str, object] = {
+        "device_id": DeviceId(draw()),
+        "identity_key": draw(32),
+        "listen_key": draw(32),
+        "mailbox": MailboxId(draw()),
+        "relay": "https://relay.example.org",
+        "program": f"{agency_code}-SHELTER",
+        "roles": ("frontline_advocate",),
+        "suites": (1, 2),
+    }
+    return DeviceCertificate.model_validate({**fields, **changes})
+
+
+def make_manifest(agency_code: str = "HARBOR", **changes: object) -> Manifest:
+    fields: dict[str, object] = {
+        "agency_id": AgencyId(draw()),
+        "version": 1,
+        "prev_hash": bytes(32),
+        "issued": NOW,
+        "expires": NOW + 90 * DAY,
+        "agency_code": agency_code,
+        "root_key": draw(32),
+        "retired": (),
+    }
+    if "devices" not in changes:
+        fields["devices"] = (make_certificate(agency_code),)
+    return Manifest.model_validate({**fields, **changes})
+
+
+def make_batch(**changes: object) -> EpochBatch:
+    day = NOW // DAY
+    fields: dict[str, object] = {
+        "agency_id": AgencyId(draw()),
+        "device_id": DeviceId(draw()),
+        "manifest_version": 1,
+        "manifest_hash": draw(32),
+        "issued": NOW,
+        "epochs": tuple(
+            EpochKeys(class_="flash", epoch=day + ahead, keys={"1": draw(32), "2": draw(1_216)})
+            for ahead in range(8)
+        ),
+    }
+    return EpochBatch.model_validate({**fields, **changes})

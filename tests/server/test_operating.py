@@ -1,0 +1,235 @@
+"""Starting, ending, and what the relay does when its disk is full or fails."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import socket
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlcipher3.dbapi2
+from tests.relay_process import RelayProcess, run_relay, wait_until
+from tests.server.agency import CLIENT, PARTNER, Agency, join, problem_code
+
+from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.frames import MailboxPage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_relay_is_ready_soon_and_ends_with_status_0(tmp_path: Path) -> None:
+    relay = RelayProcess(tmp_path / "new" / "folder")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        url = relay.start()
+        assert CLIENT.get(url + "/healthz").json() == {"status": "ok"}
+        assert relay.stop(number) == 0
+    assert (relay.database.stat().st_mode & 0o077, "Traceback" in relay.output) == (0, False)
+
+
+def test_a_socket_that_is_open_at_the_end_does_not_hold_the_relay_up(tmp_path: Path) -> None:
+    with RelayProcess(tmp_path) as relay:
+        agency = join(relay.url, relay.enroll(), 1)
+        with agency.open_socket() as opened:
+            agency.greet(opened)
+            began = time.monotonic()
+            assert relay.stop() == 0
+        assert time.monotonic() - began < 8
+        assert "Traceback" not in relay.output
+
+
+def test_what_was_accepted_is_there_after_the_process_was_killed(tmp_path: Path) -> None:
+    with RelayProcess(tmp_path) as relay:
+        agency = join(relay.url, relay.enroll(), 2)
+        capability, accepted = agency.capability_for(PARTNER), []
+        for _ in range(5):
+            record = agency.record()
+            assert agency.submit(capability, record).status_code == 201
+            accepted.append(record.sealed)
+            relay.kill()
+            relay.restart()
+        page = MailboxPage.unpack(agency.get("/v1/mailbox").content)
+        assert [entry.sealed for entry in page.entries] == accepted
+        assert agency.submit(capability, record).status_code == 201
+        assert MailboxPage.unpack(agency.get("/v1/mailbox").content).latest == 5
+
+
+def _sentence(*arguments: str) -> str:
+    done = run_relay(*arguments)
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("quietway-relay: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_a_taken_port_is_one_sentence_that_says_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = _sentence("serve", "--port", port, "--database", str(tmp_path / "r.db"))
+    assert f"Port {port} is taken" in said
+    assert "--port" in said
+
+
+def test_a_folder_that_cant_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = _sentence("serve", "--port", "0", "--database", str(tmp_path / "file" / "r.db"))
+    assert "choose another with --database" in said
+
+
+def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    path.write_bytes(b"a letter, not a database" * 400)
+    said = _sentence("migrate", "--database", str(path))
+    assert "can't be opened" in said
+    assert path.read_bytes().startswith(b"a letter")
+
+
+def test_a_database_of_a_newer_relay_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    assert run_relay("migrate", "--database", str(path)).returncode == 0
+    with sqlcipher3.dbapi2.connect(str(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    said = _sentence("serve", "--port", "0", "--database", str(path))
+    assert "a newer relay wrote" in said
+
+
+def test_a_database_of_another_page_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE other (a)")
+    connection.close()
+    assert "page_size" in _sentence("migrate", "--database", str(path))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--port", "99999"),
+        ("--port", "eight"),
+        ("--mailbox-envelopes", "0"),
+        ("--public-url", "http://relay.example"),
+        ("--public-url", "https://relay.example/path"),
+        ("--host", "0.0.0.0"),  # noqa: S104, it is refused without a public address
+    ],
+)
+def test_a_setting_that_cant_be_used_is_named(tmp_path: Path, option: str, value: str) -> None:
+    said = _sentence("serve", "--database", str(tmp_path / "r.db"), option, value)
+    assert option in said or "--public-url" in said
+
+
+def test_a_full_database_refuses_envelopes_but_is_read_emptied_and_goes_on(tmp_path: Path) -> None:
+    relay = RelayProcess(tmp_path, options={"max_database_bytes": str(120 * 8192)})
+    with relay:
+        agency = join(relay.url, relay.enroll(), 3)
+        capability, sent = agency.capability_for(PARTNER), 0
+        while True:
+            answer = agency.submit(capability, agency.record(EnvelopeClass.CASE))
+            if answer.status_code != 201:
+                break
+            sent += 1
+        assert problem_code(answer) == "storage_full"
+        assert answer.headers["retry-after"]
+        page = MailboxPage.unpack(agency.get("/v1/mailbox").content)
+        assert (page.latest, len(page.entries)) == (sent, 2)
+        through = {"frame": "ack", "through": sent}
+        assert agency.post("/v1/mailbox/ack", through).status_code == 204
+        assert agency.submit(capability, agency.record(EnvelopeClass.CASE)).status_code == 201
+        assert MailboxPage.unpack(agency.get("/v1/mailbox").content).latest == sent + 1
+        assert relay.stop() == 0
+
+
+def _limit_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+
+
+def test_a_failed_write_ends_the_process_and_loses_nothing_that_was_accepted(
+    tmp_path: Path,
+) -> None:
+    relay = RelayProcess(tmp_path)
+    relay.start()
+    agency = join(relay.url, relay.enroll(), 4)
+    relay.stop()
+    failing = RelayProcess(tmp_path, before=_limit_file_size, options={"port": str(relay.port)})
+    with failing:
+        agency.url = failing.url
+        capability, accepted = agency.capability_for(PARTNER), 0
+        while True:
+            answer = agency.submit(capability, agency.record(EnvelopeClass.CASE))
+            if answer.status_code != 201:
+                break
+            accepted += 1
+        assert problem_code(answer) == "storage_failed"
+        assert failing.wait() == 1
+    relay.restart()
+    try:
+        agency.url = relay.url
+        assert MailboxPage.unpack(agency.get("/v1/mailbox").content).latest == accepted
+        assert accepted > 0
+    finally:
+        relay.kill()
+
+
+def test_the_mailbox_and_lane_limits_are_refusals_that_say_when_to_retry(tmp_path: Path) -> None:
+    limits = {"mailbox_envelopes": "3", "lane_envelopes": "5"}
+    with RelayProcess(tmp_path, options=limits) as relay:
+        agency = join(relay.url, relay.enroll(), 5)
+        capability = agency.capability_for(PARTNER)
+        full = agency.submit(capability, *[agency.record() for _ in range(4)])
+        assert (problem_code(full), full.json()["index"]) == ("mailbox_full", 3)
+        records = [agency.record() for _ in range(3)]
+        assert agency.submit(capability, *records).status_code == 201
+        assert agency.submit(capability, *records).status_code == 201
+        agency.post("/v1/mailbox/ack", {"frame": "ack", "through": 3})
+        assert agency.submit(capability, agency.record(), agency.record()).status_code == 201
+        spent = agency.submit(capability, agency.record())
+        assert problem_code(spent) == "over_quota"
+        assert int(spent.headers["retry-after"]) > 0
+
+
+def test_the_log_holds_events_and_numbers_only(tmp_path: Path) -> None:
+    with RelayProcess(tmp_path, options={"sweep_seconds": "1"}) as relay:
+        agency = join(relay.url, relay.enroll(), 6)
+        with agency.open_socket() as opened:
+            agency.greet(opened)
+        CLIENT.get(relay.url + "/nothing-of-interest")
+        wait_until(lambda: "swept" in relay.output)
+        relay.stop()
+        lines = [line for line in relay.output.splitlines() if "listening on" not in line]
+        for line in lines:
+            assert line.startswith('{"event": "'), line
+        for secret in ("127.0.0.1", "/v1/", "nothing", str(agency.device_id), "python"):
+            assert secret not in "".join(lines)
+
+
+def test_the_help_teaches_each_command_and_setting() -> None:
+    done = run_relay("--help")
+    assert done.returncode == 0
+    for word in ("serve", "enroll", "migrate", "sweep", "openapi", "QUIETWAY_RELAY_"):
+        assert word in done.stdout
+    assert "--max-database-bytes" in run_relay("serve", "--help").stdout
+
+
+def test_deleted_bytes_are_gone_from_the_files_after_a_sweep(tmp_path: Path) -> None:
+    with RelayProcess(tmp_path, options={"sweep_seconds": "1"}) as relay:
+        agency = join(relay.url, relay.enroll(), 7)
+        record = agency.record()
+        agency.submit(agency.capability_for(PARTNER), record)
+        assert _holds(relay, record.sealed[:64])
+        agency.post("/v1/mailbox/ack", {"frame": "ack", "through": 1})
+        wait_until(lambda: not _holds(relay, record.sealed[:64]), seconds=10)
+
+
+def _holds(relay: RelayProcess, part: bytes) -> bool:
+    return any(part in path.read_bytes() for path in relay.paths)
+
+
+def test_an_agency_of_one_relay_is_a_stranger_to_another(tmp_path: Path) -> None:
+    with RelayProcess(tmp_path) as relay:
+        stranger = Agency(relay.url, 8)
+        assert problem_code(stranger.get("/v1/directory")) == "not_authenticated"
