@@ -5,6 +5,7 @@
     ├── StoreError
     │   ├── StorageFullError    there is no room: this group of writes was undone, the relay goes on
     │   ├── StorageBusyError    another process holds the file: nothing was written, try again
+    │   ├── StatementFailedError  a statement broke a rule of the tables: a bug, not the disk
     │   └── StorageFailedError  the disk failed: the process must end, and never try again
     └── StartError              the relay can't start; its sentence says what to do next
 
@@ -61,6 +62,16 @@ class StorageBusyError(StoreError):
 
     def __init__(self) -> None:
         super().__init__("The database is held by another process: wait until it is done.")
+
+
+class StatementFailedError(StoreError):
+    """A statement was refused by the database. It was undone, and the file is as sound as before.
+
+    Were it taken for a failed disk, one request that meets a bug could end the relay.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("A statement broke a rule of the tables: nothing was written.")
 
 
 class StorageFailedError(StoreError):

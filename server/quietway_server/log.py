@@ -1,8 +1,9 @@
 """The relay's log: names of events, counts and durations; nothing else can be written.
 
 Rules: there is no free text and no list of who came. An event is logged by a name from `EVENTS`,
-with values under keys from `KEYS`; any other name or key is a bug and raises. The log of the web
-server below is silenced, because it would name addresses and paths.
+with values under keys from `KEYS`; any other name or key is a bug and raises. Everything else that
+could write is silenced: the web server names addresses and paths, and a trace shows what a program
+held when it broke. Of a crash only the class of the error is told.
 
 Spec: docs/spec/relay-protocol.md, "Ground rules".
 """
@@ -11,15 +12,23 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Final
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+    from types import TracebackType
 
 EVENTS: Final = frozenset(
     {
         "started",
         "stopped",
         "swept",
+        "sweep_failed",
+        "crashed",
         "request_failed",
-        "socket_failed",
         "storage_full",
         "storage_failed",
         "reserve_missing",
@@ -50,14 +59,28 @@ def log_event(event: str, *, failed: bool = False, **values: int | str) -> None:
 
 
 def start_logging() -> None:
-    """Send the relay's own events to standard error, and everyone else's nowhere."""
+    """Send the relay's own events to standard error, and everyone else's words nowhere."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     _LOGGER.addHandler(handler)
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.propagate = False
-    for name in _SILENCED:
+    for name in ("", *_SILENCED):
         logger = logging.getLogger(name)
         logger.handlers[:] = [logging.NullHandler()]
         logger.setLevel(logging.CRITICAL + 1)
         logger.propagate = False
+    sys.excepthook = _log_crash
+    threading.excepthook = lambda met: _log_crash(met.exc_type, met.exc_value, met.exc_traceback)
+    sys.unraisablehook = lambda met: _log_crash(met.exc_type, met.exc_value, met.exc_traceback)
+
+
+def log_loop_failure(_loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
+    """Log what failed in an event loop where nobody waited for it: the class of the error."""
+    log_event("crashed", failed=True, error=type(context.get("exception")).__name__)
+
+
+def _log_crash(
+    kind: type[BaseException], _error: BaseException | None, _trace: TracebackType | None
+) -> None:
+    log_event("crashed", failed=True, error=kind.__name__)

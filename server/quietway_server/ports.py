@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MailboxRow:
-    """One mailbox. `latest` and `acknowledged` are sequence numbers, `waiting` counts envelopes."""
+    """One mailbox.
+
+    Attributes:
+        mailbox: Its id.
+        agency: Whose it is.
+        latest: The last number given.
+        acknowledged: The highest number acknowledged.
+        waiting: How many envelopes wait.
+        witness: What the last hello showed as `witness_now`.
+        witness_changed: Whether that hello was answered `changed`.
+    """
 
     mailbox: bytes
     agency: bytes
@@ -31,6 +41,7 @@ class MailboxRow:
     acknowledged: int
     waiting: int
     witness: bytes | None
+    witness_changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +160,8 @@ class EnvelopeStore(Protocol):
         """Delete envelopes up to a number, or exactly these, and raise `acknowledged`."""
         ...
 
-    def keep_witness(self, mailbox: bytes, witness: bytes) -> None:
-        """Replace the witness of a mailbox."""
+    def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
+        """Replace the witness of a mailbox, and what its hello was answered."""
         ...
 
 
@@ -173,10 +184,11 @@ class DirectoryStore(Protocol):
         """Put a manifest and its devices in the place of those before.
 
         Mailboxes of new devices are opened. What belonged to devices that are gone is deleted:
-        batch, mailbox, envelopes.
+        batch, mailbox, envelopes; also where another device takes the mailbox over. A batch goes
+        with the identity key that signed it.
 
         Returns:
-            The mailboxes that were deleted.
+            The mailboxes of devices that are gone or have changed: whoever reads there must go.
         """
         ...
 

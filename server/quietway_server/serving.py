@@ -24,8 +24,9 @@ import uvicorn
 from quietway_schemas.frames import MAX_FRAME_BYTES
 from quietway_server.api.app import make_door
 from quietway_server.bootstrap import SystemClock, assemble, open_store
+from quietway_server.connections import BoundedConnection
 from quietway_server.errors import StartError
-from quietway_server.log import log_event
+from quietway_server.log import log_event, log_loop_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,7 @@ def serve(settings: Settings) -> int:
 
 async def _run(settings: Settings, listening: socket.socket, address: str) -> int:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_loop_failure)
     failed = asyncio.Event()
 
     def end() -> None:
@@ -127,7 +129,7 @@ def _configure(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",
-        http="httptools" if importlib.util.find_spec("httptools") else "h11",
+        http=BoundedConnection,
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME_BYTES,
         ws_ping_interval=PING_SECONDS,

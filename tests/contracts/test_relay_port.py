@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Real: TypeAlias = "tuple[str, Iterator[str]]"
 """The address of a real relay, and one-time codes for it."""
 
-W1, W2, W3 = (bytes([number]) * 16 for number in (1, 2, 3))
+W1, W2, W3, W4 = (bytes([number]) * 16 for number in (1, 2, 3, 4))
 
 
 class World:
@@ -330,12 +330,13 @@ async def test_the_witness_shows_that_another_copy_of_the_store_went_on(
 ) -> None:
     relay = harbor[1]
     said: list[bool] = []
-    # The first opening; the next of the same store; a copy that still thinks W1 was the last.
-    for now, was in ((W1, None), (W2, W1), (W3, W1), (W3, W1)):
+    # The first opening; the next of the same store; a copy that still thinks W1 was the last, and
+    # whose first answer was lost; the copy again, after it was told.
+    for now, was in ((W1, None), (W2, W1), (W3, W1), (W3, W1), (W4, W3)):
         mailbox = await open_mailbox(relay, now=now, was=was)
         said.append(mailbox.welcome.witness_kept)
         await mailbox.aclose()
-    assert said == [True, True, False, True]
+    assert said == [True, True, False, False, True]
 
 
 async def test_the_relays_clock_is_told_to_the_second(

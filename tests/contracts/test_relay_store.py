@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from typing import TYPE_CHECKING
 
@@ -161,13 +162,53 @@ def test_a_device_that_is_gone_takes_everything_with_it(store: Store) -> None:
     assert _seqs(store) == []
 
 
+def test_a_mailbox_that_another_device_takes_over_starts_empty(store: Store) -> None:
+    _append(store, _arrival(1))
+    successor = DeviceRow(b"D" * 16, AGENCY, MAILBOX, b"I" * 32, b"L" * 32)
+    with store.writing() as transaction:
+        transaction.keep_witness(MAILBOX, b"w" * 16, changed=False)
+        assert transaction.replace_manifest(_manifest(2), [successor]) == [MAILBOX]
+        row = transaction.find_mailboxes([MAILBOX])[MAILBOX]
+    assert (row.latest, row.waiting, row.witness) == (0, 0, None)
+    assert _seqs(store) == []
+
+
+@pytest.mark.parametrize("key", ["identity_key", "listen_key"])
+def test_a_device_with_another_key_keeps_its_mailbox_but_no_old_batch(
+    store: Store, key: str
+) -> None:
+    _append(store, _arrival(1))
+    changed = dataclasses.replace(DEVICE, **{key: b"n" * 32})
+    with store.writing() as transaction:
+        transaction.replace_epoch_batch(EpochBatchRow(DEVICE.device, AGENCY, 1, b"{}", b"s" * 64))
+        assert transaction.replace_manifest(_manifest(2), [changed]) == [MAILBOX]
+        batch = transaction.find_epoch_batch(DEVICE.device)
+    assert (batch is None) == (key == "identity_key")
+    assert _seqs(store) == [1]
+
+
+def test_two_devices_that_change_places_both_start_empty(store: Store) -> None:
+    _append(store, _arrival(1))
+    other = DeviceRow(b"D" * 16, AGENCY, b"M" * 16, b"I" * 32, b"L" * 32)
+    swapped = [
+        dataclasses.replace(DEVICE, mailbox=other.mailbox),
+        dataclasses.replace(other, mailbox=MAILBOX),
+    ]
+    with store.writing() as transaction:
+        assert transaction.replace_manifest(_manifest(2), [other, DEVICE]) == []
+        assert transaction.replace_manifest(_manifest(3), swapped) == [other.mailbox, MAILBOX]
+        assert len(transaction.find_mailboxes([MAILBOX, other.mailbox])) == 2
+    assert _seqs(store) == []
+
+
 def test_a_mailbox_that_stays_keeps_its_numbers_and_witness(store: Store) -> None:
     _append(store, _arrival(1))
     with store.writing() as transaction:
-        transaction.keep_witness(MAILBOX, b"w" * 16)
+        transaction.keep_witness(MAILBOX, b"w" * 16, changed=True)
         assert transaction.replace_manifest(_manifest(2), [DEVICE]) == []
         row = transaction.find_mailboxes([MAILBOX])[MAILBOX]
-    assert (row.latest, row.waiting, row.witness) == (1, 1, b"w" * 16)
+    assert (row.latest, row.waiting) == (1, 1)
+    assert (row.witness, row.witness_changed) == (b"w" * 16, True)
 
 
 def test_the_feed_is_in_order_of_change_and_never_reuses_a_number(store: Store) -> None:

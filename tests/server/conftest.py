@@ -25,21 +25,30 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
         yield process
 
 
+def make_code(relay: RelayProcess) -> str:
+    """Make an enrolment code as the operator's command does, without a process of its own."""
+    store = SqliteStore(relay.database)
+    try:
+        return add_code(store, now=now_ms(), entropy=os.urandom(16))
+    finally:
+        store.close()
+
+
+def held_by(relay: RelayProcess) -> bytes:
+    """Read all that a relay's files hold, without the reserve, which is 16 MiB of zeros."""
+    kept = [path for path in relay.paths if not path.name.endswith("-reserve")]
+    return b"".join(path.read_bytes() for path in kept)
+
+
 @pytest.fixture(scope="session")
-def codes(relay: RelayProcess) -> Callable[[], str]:
-    """Make enrolment codes as the operator's command does, without starting a process each time."""
-
-    def make() -> str:
-        store = SqliteStore(relay.database)
-        try:
-            return add_code(store, now=now_ms(), entropy=os.urandom(16))
-        finally:
-            store.close()
-
-    return make
+def codes(relay: RelayProcess) -> Iterator[Callable[[], str]]:
+    """Make enrolment codes at the shared relay."""
+    store = SqliteStore(relay.database)
+    yield lambda: add_code(store, now=now_ms(), entropy=os.urandom(16))
+    store.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_agency(relay: RelayProcess, codes: Callable[[], str]) -> Callable[[], Agency]:
     """Enrol a fresh agency at the shared relay."""
 

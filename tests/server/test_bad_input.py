@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.server.agency import CLIENT, ENVELOPES, JSON, PARTNER, problem_code
+from tests.server.conftest import held_by
+from websockets.exceptions import InvalidStatus
 
 from quietway_crypto.encoding import encode_base64
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx
     from tests.relay_process import RelayProcess
     from tests.server.agency import Agency
@@ -39,13 +43,18 @@ BAD_JSON = {
 }
 
 
+@pytest.fixture(scope="module")
+def agency(new_agency: Callable[[], Agency]) -> Agency:
+    """Give one agency to all tests of this file: none of them may change anything of it."""
+    return new_agency()
+
+
 def _check(relay: RelayProcess, answer: httpx.Response) -> None:
     assert 400 <= answer.status_code < 500, answer.text
     problem_code(answer)
     assert CANARY not in answer.text + str(answer.headers)
     assert CANARY not in relay.output
-    for path in relay.paths:
-        assert CANARY.encode() not in path.read_bytes()
+    assert CANARY.encode() not in held_by(relay)
 
 
 @pytest.mark.parametrize("bad", BAD_JSON.values(), ids=BAD_JSON.keys())
@@ -167,7 +176,10 @@ def test_another_host_is_not_served(relay: RelayProcess, host: str) -> None:
     assert problem_code(answer) == "not_found"
 
 
-def test_every_answer_has_the_same_headers(relay: RelayProcess, agency: Agency) -> None:
+def test_every_answer_has_the_same_headers(
+    relay: RelayProcess, new_agency: Callable[[], Agency]
+) -> None:
+    agency = new_agency()
     for answer in (
         CLIENT.get(relay.url + "/healthz"),
         CLIENT.get(relay.url + "/nothing"),
@@ -197,3 +209,36 @@ def test_an_ambiguous_request_is_refused(relay: RelayProcess, raw: str) -> None:
         connection.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert re.match(rb"HTTP/1.1 4\d\d ", answer), answer
+
+
+def test_canaries_everywhere_in_what_is_refused_leave_no_trace(
+    relay: RelayProcess, agency: Agency
+) -> None:
+    noise = {
+        "User-Agent": CANARY,
+        "Referer": f"http://{CANARY}.example/",
+        "Cookie": f"a={CANARY}",
+        "X-Forwarded-For": CANARY,
+        "Authorization": f"Bearer {CANARY}",
+        "Signature": f"quietway=:{CANARY}:",
+        "Signature-Input": f'quietway=("{CANARY}");keyid="{CANARY}"',
+        "Quietway-Lane": CANARY,
+        "Quietway-Enrolment": CANARY,
+        "Content-Type": JSON,
+    }
+    addresses = [*JSON_ADDRESSES, ("POST", "/v1/envelopes"), ("GET", "/v1/directory")]
+    for method, path in [*addresses, ("GET", "/v1/mailbox"), ("GET", "/healthz")]:
+        url = relay.url + path.format(agency=agency.agency_id)
+        for query in ("", f"?{CANARY}={CANARY}"):
+            content = None if method == "GET" else json.dumps({"payload": CANARY}).encode()
+            answer = CLIENT.request(method, url + query, content=content, headers=noise)
+            if (path, query) != ("/healthz", ""):
+                _check(relay, answer)
+    for frame in (CANARY, json.dumps({"frame": CANARY}), CANARY.encode()):
+        with agency.open_socket() as opened:
+            opened.send(frame)
+            assert CANARY not in str(opened.recv(timeout=10))
+    with pytest.raises(InvalidStatus) as refused, agency.open_socket(Origin=CANARY):
+        pass
+    assert CANARY.encode() not in (refused.value.response.body or b"")
+    _check(relay, CLIENT.get(relay.url + "/" + CANARY, headers=noise))

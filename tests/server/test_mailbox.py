@@ -75,6 +75,9 @@ def test_a_store_that_was_copied_back_is_told_that_someone_went_on(agency: Agenc
     assert say(first, second) == "kept"
     assert say(first, second) == "kept"  # the answer was lost, and the hello is repeated
     assert say(first, third) == "changed"  # the copy knows nothing of the second
+    assert say(first, third) == "changed"  # nor is that answer lost with its connection
+    assert say(third, agency.draw(16)) == "kept"  # it was heard, and the copy goes on
+    assert say(second, agency.draw(16)) == "changed"  # the other copy hears of it too
 
 
 def test_the_welcome_tells_the_highest_acknowledged_number(agency: Agency) -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlcipher3.dbapi2
-from tests.relay_process import RelayProcess, run_relay, wait_until
+from tests.relay_process import RelayProcess, product_environment, run_relay, wait_until
 from tests.server.agency import CLIENT, PARTNER, Agency, join, problem_code
+from tests.server.conftest import held_by, make_code
 
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.frames import MailboxPage
+from quietway_server.__main__ import main
+from quietway_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -32,7 +39,7 @@ def test_a_relay_is_ready_soon_and_ends_with_status_0(tmp_path: Path) -> None:
 
 def test_a_socket_that_is_open_at_the_end_does_not_hold_the_relay_up(tmp_path: Path) -> None:
     with RelayProcess(tmp_path) as relay:
-        agency = join(relay.url, relay.enroll(), 1)
+        agency = join(relay.url, make_code(relay), 1)
         with agency.open_socket() as opened:
             agency.greet(opened)
             began = time.monotonic()
@@ -43,12 +50,13 @@ def test_a_socket_that_is_open_at_the_end_does_not_hold_the_relay_up(tmp_path: P
 
 def test_what_was_accepted_is_there_after_the_process_was_killed(tmp_path: Path) -> None:
     with RelayProcess(tmp_path) as relay:
-        agency = join(relay.url, relay.enroll(), 2)
+        agency = join(relay.url, make_code(relay), 2)
         capability, accepted = agency.capability_for(PARTNER), []
-        for _ in range(5):
-            record = agency.record()
-            assert agency.submit(capability, record).status_code == 201
-            accepted.append(record.sealed)
+        for count in (1, 4):
+            for _ in range(count):
+                record = agency.record()
+                assert agency.submit(capability, record).status_code == 201
+                accepted.append(record.sealed)
             relay.kill()
             relay.restart()
         page = MailboxPage.unpack(agency.get("/v1/mailbox").content)
@@ -57,12 +65,20 @@ def test_what_was_accepted_is_there_after_the_process_was_killed(tmp_path: Path)
         assert MailboxPage.unpack(agency.get("/v1/mailbox").content).latest == 5
 
 
-def _sentence(*arguments: str) -> str:
-    done = run_relay(*arguments)
-    assert done.returncode == 2, done
-    assert done.stderr.startswith("quietway-relay: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
+@pytest.fixture
+def sentence(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., str]]:
+    """Run a command that fails, in this process, and give the one sentence that it says."""
+    mask = os.umask(0o022)
+
+    def run(*arguments: str) -> str:
+        assert main(arguments) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("quietway-relay: ")
+        assert said.count("\n") == 1
+        return said
+
+    yield run
+    os.umask(mask)
 
 
 def test_a_taken_port_is_one_sentence_that_says_what_to_do(tmp_path: Path) -> None:
@@ -70,41 +86,62 @@ def test_a_taken_port_is_one_sentence_that_says_what_to_do(tmp_path: Path) -> No
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = _sentence("serve", "--port", port, "--database", str(tmp_path / "r.db"))
+        done = run_relay("serve", "--port", port, "--database", str(tmp_path / "r.db"))
+    said = done.stderr
+    assert (done.returncode, said.count("\n")) == (2, 1)
     assert f"Port {port} is taken" in said
     assert "--port" in said
 
 
-def test_a_folder_that_cant_be_written_is_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cant_be_written_is_one_sentence(
+    tmp_path: Path, sentence: Callable[..., str]
+) -> None:
     (tmp_path / "file").write_text("")
-    said = _sentence("serve", "--port", "0", "--database", str(tmp_path / "file" / "r.db"))
+    said = sentence("serve", "--port", "0", "--database", str(tmp_path / "file" / "r.db"))
     assert "choose another with --database" in said
 
 
-def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_the_operator_gets_a_code_that_is_good_while_the_relay_serves(
+    sweeping: RelayProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = os.umask(0o022)
+    assert main(["enroll", "--database", str(sweeping.database)]) == 0
+    os.umask(mask)
+    said = capsys.readouterr()
+    assert "good once, for 72 hours" in said.err
+    assert join(sweeping.url, said.out.strip(), 9).version == 1
+
+
+def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(
+    tmp_path: Path, sentence: Callable[..., str]
+) -> None:
     path = tmp_path / "r.db"
     path.write_bytes(b"a letter, not a database" * 400)
-    said = _sentence("migrate", "--database", str(path))
+    said = sentence("migrate", "--database", str(path))
     assert "can't be opened" in said
     assert path.read_bytes().startswith(b"a letter")
 
 
-def test_a_database_of_a_newer_relay_is_refused_and_not_touched(tmp_path: Path) -> None:
+def test_a_database_of_a_newer_relay_is_refused_and_not_touched(
+    tmp_path: Path, sentence: Callable[..., str]
+) -> None:
     path = tmp_path / "r.db"
-    assert run_relay("migrate", "--database", str(path)).returncode == 0
+    SqliteStore(path).close()
     with sqlcipher3.dbapi2.connect(str(path)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    said = _sentence("serve", "--port", "0", "--database", str(path))
+    said = sentence("migrate", "--database", str(path))
     assert "a newer relay wrote" in said
 
 
-def test_a_database_of_another_page_size_is_refused(tmp_path: Path) -> None:
+def test_a_database_of_another_page_size_is_refused(
+    tmp_path: Path, sentence: Callable[..., str]
+) -> None:
     path = tmp_path / "r.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE other (a)")
     connection.close()
-    assert "page_size" in _sentence("migrate", "--database", str(path))
+    assert "page_size" in sentence("migrate", "--database", str(path))
 
 
 @pytest.mark.parametrize(
@@ -118,15 +155,17 @@ def test_a_database_of_another_page_size_is_refused(tmp_path: Path) -> None:
         ("--host", "0.0.0.0"),  # noqa: S104, it is refused without a public address
     ],
 )
-def test_a_setting_that_cant_be_used_is_named(tmp_path: Path, option: str, value: str) -> None:
-    said = _sentence("serve", "--database", str(tmp_path / "r.db"), option, value)
+def test_a_setting_that_cant_be_used_is_named(
+    tmp_path: Path, sentence: Callable[..., str], option: str, value: str
+) -> None:
+    said = sentence("serve", "--database", str(tmp_path / "r.db"), option, value)
     assert option in said or "--public-url" in said
 
 
 def test_a_full_database_refuses_envelopes_but_is_read_emptied_and_goes_on(tmp_path: Path) -> None:
     relay = RelayProcess(tmp_path, options={"max_database_bytes": str(120 * 8192)})
     with relay:
-        agency = join(relay.url, relay.enroll(), 3)
+        agency = join(relay.url, make_code(relay), 3)
         capability, sent = agency.capability_for(PARTNER), 0
         while True:
             answer = agency.submit(capability, agency.record(EnvelopeClass.CASE))
@@ -151,13 +190,9 @@ def _limit_file_size() -> None:
 def test_a_failed_write_ends_the_process_and_loses_nothing_that_was_accepted(
     tmp_path: Path,
 ) -> None:
-    relay = RelayProcess(tmp_path)
-    relay.start()
-    agency = join(relay.url, relay.enroll(), 4)
-    relay.stop()
-    failing = RelayProcess(tmp_path, before=_limit_file_size, options={"port": str(relay.port)})
+    failing = RelayProcess(tmp_path, before=_limit_file_size)
     with failing:
-        agency.url = failing.url
+        agency = join(failing.url, make_code(failing), 4)
         capability, accepted = agency.capability_for(PARTNER), 0
         while True:
             answer = agency.submit(capability, agency.record(EnvelopeClass.CASE))
@@ -166,19 +201,16 @@ def test_a_failed_write_ends_the_process_and_loses_nothing_that_was_accepted(
             accepted += 1
         assert problem_code(answer) == "storage_failed"
         assert failing.wait() == 1
-    relay.restart()
-    try:
+    with RelayProcess(tmp_path) as relay:
         agency.url = relay.url
         assert MailboxPage.unpack(agency.get("/v1/mailbox").content).latest == accepted
         assert accepted > 0
-    finally:
-        relay.kill()
 
 
 def test_the_mailbox_and_lane_limits_are_refusals_that_say_when_to_retry(tmp_path: Path) -> None:
     limits = {"mailbox_envelopes": "3", "lane_envelopes": "5"}
     with RelayProcess(tmp_path, options=limits) as relay:
-        agency = join(relay.url, relay.enroll(), 5)
+        agency = join(relay.url, make_code(relay), 5)
         capability = agency.capability_for(PARTNER)
         full = agency.submit(capability, *[agency.record() for _ in range(4)])
         assert (problem_code(full), full.json()["index"]) == ("mailbox_full", 3)
@@ -192,44 +224,104 @@ def test_the_mailbox_and_lane_limits_are_refusals_that_say_when_to_retry(tmp_pat
         assert int(spent.headers["retry-after"]) > 0
 
 
-def test_the_log_holds_events_and_numbers_only(tmp_path: Path) -> None:
-    with RelayProcess(tmp_path, options={"sweep_seconds": "1"}) as relay:
-        agency = join(relay.url, relay.enroll(), 6)
-        with agency.open_socket() as opened:
-            agency.greet(opened)
-        CLIENT.get(relay.url + "/nothing-of-interest")
-        wait_until(lambda: "swept" in relay.output)
-        relay.stop()
-        lines = [line for line in relay.output.splitlines() if "listening on" not in line]
-        for line in lines:
-            assert line.startswith('{"event": "'), line
-        for secret in ("127.0.0.1", "/v1/", "nothing", str(agency.device_id), "python"):
-            assert secret not in "".join(lines)
+@pytest.fixture(scope="module")
+def sweeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    """A relay that sweeps every second."""
+    folder = tmp_path_factory.mktemp("sweeping")
+    with RelayProcess(folder, options={"sweep_seconds": "1"}) as relay:
+        yield relay
 
 
-def test_the_help_teaches_each_command_and_setting() -> None:
+def test_the_log_holds_events_and_numbers_only(sweeping: RelayProcess) -> None:
+    agency = join(sweeping.url, make_code(sweeping), 6)
+    with agency.open_socket() as opened:
+        agency.greet(opened)
+    CLIENT.get(sweeping.url + "/nothing-of-interest")
+    wait_until(lambda: "swept" in sweeping.output)
+    lines = [line for line in sweeping.output.splitlines() if "listening on" not in line]
+    for line in lines:
+        assert line.startswith('{"event": "'), line
+    for secret in ("127.0.0.1", "/v1/", "nothing", str(agency.device_id), "python"):
+        assert secret not in "".join(lines)
+
+
+def test_the_help_teaches_each_command_and_setting(capsys: pytest.CaptureFixture[str]) -> None:
     done = run_relay("--help")
     assert done.returncode == 0
     for word in ("serve", "enroll", "migrate", "sweep", "openapi", "QUIETWAY_RELAY_"):
         assert word in done.stdout
-    assert "--max-database-bytes" in run_relay("serve", "--help").stdout
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    assert "--max-database-bytes" in capsys.readouterr().out
 
 
-def test_deleted_bytes_are_gone_from_the_files_after_a_sweep(tmp_path: Path) -> None:
-    with RelayProcess(tmp_path, options={"sweep_seconds": "1"}) as relay:
-        agency = join(relay.url, relay.enroll(), 7)
-        record = agency.record()
-        agency.submit(agency.capability_for(PARTNER), record)
-        assert _holds(relay, record.sealed[:64])
-        agency.post("/v1/mailbox/ack", {"frame": "ack", "through": 1})
-        wait_until(lambda: not _holds(relay, record.sealed[:64]), seconds=10)
+def test_deleted_bytes_are_gone_from_the_files_after_a_sweep(sweeping: RelayProcess) -> None:
+    agency = join(sweeping.url, make_code(sweeping), 7)
+    record = agency.record()
+    agency.submit(agency.capability_for(PARTNER), record)
+    assert record.sealed[:64] in held_by(sweeping)
+    agency.post("/v1/mailbox/ack", {"frame": "ack", "through": 1})
+    wait_until(lambda: record.sealed[:64] not in held_by(sweeping), seconds=10)
 
 
-def _holds(relay: RelayProcess, part: bytes) -> bool:
-    return any(part in path.read_bytes() for path in relay.paths)
+def test_an_agency_of_one_relay_is_a_stranger_to_another(relay: RelayProcess) -> None:
+    stranger = Agency(relay.url, 90_008)
+    assert problem_code(stranger.get("/v1/directory")) == "not_authenticated"
 
 
-def test_an_agency_of_one_relay_is_a_stranger_to_another(tmp_path: Path) -> None:
-    with RelayProcess(tmp_path) as relay:
-        stranger = Agency(relay.url, 8)
-        assert problem_code(stranger.get("/v1/directory")) == "not_authenticated"
+NOISE = """
+import asyncio, gc, logging, threading, warnings
+from quietway_server import log
+
+CANARY = "canary-4f1d-quietly"
+
+class Unlucky:
+    def __del__(self):
+        raise RuntimeError(CANARY)
+
+def crash():
+    raise RuntimeError(CANARY)
+
+async def forget():
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log.log_loop_failure)
+    loop.call_soon(crash)
+    task = asyncio.ensure_future(asyncio.to_thread(crash))
+    await asyncio.sleep(0.1)
+    del task
+    gc.collect()
+    await asyncio.sleep(0.01)
+
+log.start_logging()
+for name in (
+    "", "uvicorn.error", "uvicorn.access", "websockets.server", "alembic.runtime", "asyncio",
+    "sqlalchemy.engine", "http_message_signatures", "anyone.else",
+):
+    logging.getLogger(name).critical(CANARY)
+thread = threading.Thread(target=crash)
+thread.start()
+thread.join()
+Unlucky()
+asyncio.run(forget())
+log.log_event("started")
+crash()
+"""
+
+
+def test_neither_a_library_nor_a_crash_can_write_what_it_held() -> None:
+    silent, loud = (
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=product_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for script in (NOISE, NOISE.replace("log.start_logging()", ""))
+    )
+    assert "canary" in loud.stderr  # the control: without our logging they all speak
+    assert "canary" not in silent.stderr + silent.stdout
+    lines = silent.stderr.splitlines()
+    crashed = '{"event": "crashed", "error": "RuntimeError"}'
+    assert (lines.count(crashed), lines.count('{"event": "started"}')) == (5, 1)
+    assert (len(lines), silent.returncode) == (6, 1)

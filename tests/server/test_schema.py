@@ -26,6 +26,7 @@ ALLOWED = {
     "epoch", "expires_minute", "id", "identity_key", "issued", "kind", "latest_change",
     "latest_seq", "listen_key", "mailbox", "payload", "record_hash", "root_key", "sealed", "seq",
     "signature", "suite", "used", "version", "waiting", "week", "withdraw_hash", "witness",
+    "witness_changed",
 }  # fmt: skip
 
 

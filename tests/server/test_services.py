@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 START = 1_795_000_000_000
 AGENCY, MAILBOX, CAPABILITY = b"a" * 16, b"m" * 16, b"c" * 32
+DEVICE = DeviceRow(b"d" * 16, AGENCY, MAILBOX, b"i" * 32, b"l" * 32)
 
 
 @dataclass
@@ -63,10 +64,9 @@ def _open_memory() -> MemoryStore:
 
 
 def _found_agency(store: Store) -> None:
-    device = DeviceRow(b"d" * 16, AGENCY, MAILBOX, b"i" * 32, b"l" * 32)
     with store.writing() as transaction:
         transaction.replace_manifest(
-            ManifestRow(AGENCY, "HARBOR", 1, b"h" * 32, b"r" * 32, b"{}", b"s" * 64), [device]
+            ManifestRow(AGENCY, "HARBOR", 1, b"h" * 32, b"r" * 32, b"{}", b"s" * 64), [DEVICE]
         )
         for week in {iso_week(START + away * WEEK) for away in range(4)}:
             lane = [(hash_capability(CAPABILITY), "normal")]
@@ -93,7 +93,7 @@ async def test_each_class_is_dropped_after_its_life_and_not_before(store: Store)
     for life in (96 * HOUR, 96 * HOUR + MINUTE, 30 * DAY, 30 * DAY + MINUTE):
         clock.time = START + life - 1
         await relay.sweeper.sweep()
-        fetched = await relay.mailboxes.fetch(MAILBOX, after=0, limit=9)
+        fetched = await relay.mailboxes.fetch(DEVICE, after=0, limit=9)
         seen.append([envelope.seq for envelope in fetched.envelopes])
     relay.writer.close()
     relay.reader.close()
@@ -105,7 +105,7 @@ async def _send_twice(store: Store, capability: bytes = CAPABILITY) -> int:
     try:
         for _ in range(2):
             await relay.ingest.submit(capability, [_record(1, EnvelopeClass.FLASH)], body_bytes=0)
-        return (await relay.mailboxes.fetch(MAILBOX, after=0, limit=9)).latest
+        return (await relay.mailboxes.fetch(DEVICE, after=0, limit=9)).latest
     finally:
         relay.writer.close()
         relay.reader.close()
@@ -224,10 +224,10 @@ async def test_a_broken_job_fails_alone_and_its_neighbours_are_stored(store: Sto
     writer = Writer(store, on_failure=lambda: None)
 
     def keep(witness: bytes) -> object:
-        return lambda transaction: transaction.keep_witness(MAILBOX, witness)
+        return lambda transaction: transaction.keep_witness(MAILBOX, witness, changed=False)
 
     def break_down(transaction: Transaction) -> None:
-        transaction.keep_witness(MAILBOX, b"x" * 16)
+        transaction.keep_witness(MAILBOX, b"x" * 16, changed=False)
         raise ZeroDivisionError
 
     jobs = [writer.write(keep(b"1" * 16)), writer.write(break_down), writer.write(lambda _: 7)]  # type: ignore[arg-type]
@@ -249,7 +249,7 @@ async def test_after_a_failed_disk_nothing_is_tried_again(store: Store) -> None:
     with pytest.raises(StorageFailedError):
         await writer.write(fail)
     with pytest.raises(StorageFailedError):
-        await writer.write(lambda transaction: transaction.keep_witness(MAILBOX, b"1" * 16))
+        await writer.write(lambda _: None)
     writer.close()
     assert ended == [1]
 

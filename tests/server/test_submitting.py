@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tests.server.agency import PARTNER, now_ms, problem_code
+from tests.server.conftest import held_by
 
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.frames import MailboxPage
@@ -118,7 +119,7 @@ def test_a_revoked_lane_is_closed_and_counters_survive_a_new_version(agency: Age
 def test_nothing_is_stored_of_whoever_sends(relay: RelayProcess, agency: Agency) -> None:
     capability = agency.capability_for(PARTNER)
     agency.submit(capability, agency.record())
-    held = b"".join(path.read_bytes() for path in relay.paths)
+    held = held_by(relay)
     assert capability not in held
     assert b"127.0.0.1" not in held.replace(relay.url.encode(), b"")
     assert "127.0.0.1" not in relay.output.replace(relay.url, "")

@@ -59,6 +59,7 @@ class HeldMailbox:
     latest: int = 0
     acknowledged: int = 0
     witness: bytes | None = None
+    witness_changed: bool = False
     listeners: list[Listener] = field(default_factory=list)
     _held: dict[int, _Held] = field(default_factory=dict)
     _seen: dict[EnvelopeId, _Seen] = field(default_factory=dict)
@@ -87,10 +88,14 @@ class HeldMailbox:
         self._seen[record.header.envelope_id] = _Seen(_digest(record), expires)
 
     def greet(self, *, now: Instant, witness_now: bytes, witness_was: bytes | None) -> Welcome:
-        """Answer a hello, and keep the new witness in any case."""
-        kept = self.witness is None or self.witness in {witness_now, witness_was}
-        self.witness = witness_now
-        return Welcome(self.latest, self.acknowledged, now, kept)
+        """Answer a hello, and keep the new witness in any case.
+
+        The same hello again gets the same answer: the first may have been lost.
+        """
+        if self.witness != witness_now:
+            self.witness_changed = self.witness not in {None, witness_was}
+            self.witness = witness_now
+        return Welcome(self.latest, self.acknowledged, now, not self.witness_changed)
 
     def after(self, seq: int) -> tuple[Arrival, ...]:
         """Return what is held beyond a number, in order."""

@@ -60,6 +60,7 @@ def _make_mailboxes() -> None:
         sa.Column("acknowledged_seq", _NUMBER, nullable=False),
         sa.Column("waiting", sa.Integer(), nullable=False),
         sa.Column("witness", _ID, nullable=True),
+        sa.Column("witness_changed", sa.Boolean(), nullable=False),
     )
     op.create_index("mailboxes_by_agency", "mailboxes", ["agency"])
 

@@ -10,6 +10,7 @@ Spec: docs/spec/relay-protocol.md.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from quietway_server.api.mailboxes import MailboxPoll
 from quietway_server.api.openapi import describe
 from quietway_server.api.problems import answer_problem
 from quietway_server.api.stream import MailboxStream
-from quietway_server.core.quota import BUSY_RETRY_SECONDS
+from quietway_server.core.quota import BUSY_RETRY_SECONDS, REQUEST_SECONDS
 from quietway_server.errors import RefusedError
 from quietway_server.settings import LOOPBACK
 
@@ -99,10 +100,14 @@ class Door:
             answer errors in its own words.
         relay: The services.
         port: The port that the relay listens on.
+        seconds: How long a request may take, from its head to the end of its answer.
     """
 
-    def __init__(self, app: FastAPI, relay: Relay, *, port: int) -> None:
+    def __init__(
+        self, app: FastAPI, relay: Relay, *, port: int, seconds: float = REQUEST_SECONDS
+    ) -> None:
         self._app = app
+        self._seconds = seconds
         self._most = relay.settings.max_requests
         self._working = 0
         names = [f"[{name}]" if ":" in name else name for name in LOOPBACK]
@@ -139,7 +144,11 @@ class Door:
             raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
         self._working += 1
         try:
-            await self._app.router(scope, receive, send)
+            # Who reads an answer one byte at a time may not keep a place for ever.
+            async with asyncio.timeout(self._seconds):
+                await self._app.router(scope, receive, send)
+        except TimeoutError:
+            raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS) from None
         finally:
             self._working -= 1
 

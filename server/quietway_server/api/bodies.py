@@ -29,8 +29,10 @@ async def read_body(request: Request, *, media_type: str, limit: int) -> bytes:
     """Read a body of at most `limit` bytes.
 
     Raises:
-        RefusedError: `wrong_media_type`, `too_large`, or `overloaded` when it takes too long.
+        RefusedError: `wrong_media_type`, `too_large`, `unknown_field` where the address has a
+            query, or `overloaded` when it takes too long.
     """
+    refuse_query(request)
     shown = request.headers.get("content-type", "").lower().replace(" ", "")
     if shown not in {media_type, f"{JSON};charset=utf-8" if media_type == JSON else media_type}:
         raise RefusedError("wrong_media_type")
@@ -78,7 +80,7 @@ def read_after(request: Request) -> int:
 
 async def _read(request: Request, limit: int) -> bytes:
     announced = request.headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced[:20]) > limit:
+    if not (announced.isascii() and announced.isdigit()) or int(announced[:20]) > limit:
         raise RefusedError("too_large")
     try:
         async with asyncio.timeout(BODY_SECONDS):

@@ -17,7 +17,7 @@ from quietway_schemas.directory import SignedObject
 from quietway_schemas.errors import IdError
 from quietway_schemas.ids import AgencyId
 from quietway_server.api.auth import authenticate
-from quietway_server.api.bodies import JSON, read_after, read_body, refuse_body
+from quietway_server.api.bodies import JSON, read_after, read_body, refuse_body, refuse_query
 from quietway_server.core.quota import DIRECTORY_BODY_BYTES
 from quietway_server.errors import RefusedError
 
@@ -68,6 +68,7 @@ class DirectoryDoor:
 
     async def tell_health(self, request: Request) -> Response:
         """`GET /healthz`."""
+        refuse_query(request)
         await refuse_body(request)
         return Response(encode_canonical({"status": "ok"}), media_type=JSON)
 

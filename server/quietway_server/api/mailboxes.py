@@ -48,7 +48,7 @@ class MailboxPoll:
         caller = await authenticate(self._relay, request, body=body)
         hello = Hello.from_body(body, max_bytes=CONTROL_BODY_BYTES)
         greeting = await self._relay.mailboxes.greet(
-            caller.device.mailbox, witness_now=hello.witness_now, witness_was=hello.witness_was
+            caller.device, witness_now=hello.witness_now, witness_was=hello.witness_was
         )
         welcome = Welcome(
             latest=greeting.latest,
@@ -63,7 +63,7 @@ class MailboxPoll:
         await refuse_body(request)
         caller = await authenticate(self._relay, request, body=None)
         fetched = await self._relay.mailboxes.fetch(
-            caller.device.mailbox, after=read_after(request), limit=_MOST_ON_A_PAGE
+            caller.device, after=read_after(request), limit=_MOST_ON_A_PAGE
         )
         waiting = [EnvelopeFrame(e.seq, e.header, e.sealed) for e in fetched.envelopes]
         page = MailboxPage.fill(fetched.latest, self._relay.clock.now(), waiting)
@@ -75,6 +75,6 @@ class MailboxPoll:
         caller = await authenticate(self._relay, request, body=body)
         ack = Ack.from_body(body, max_bytes=CONTROL_BODY_BYTES)
         await self._relay.mailboxes.acknowledge(
-            caller.device.mailbox, through=ack.through, seqs=ack.seqs or ()
+            caller.device, through=ack.through, seqs=ack.seqs or ()
         )
         return Response(status_code=204)

@@ -19,8 +19,8 @@ from quietway_server.api.bodies import ENVELOPES, JSON, LARGEST_CURSOR, PAGE
 
 _MODELS: Final = (Ack, DirectoryPage, Hello, ProblemBody, SignedObject, Welcome)
 _ANY: Final = ("internal", "not_found", "overloaded", "storage_failed")
-_BODY: Final = ("too_large", "wrong_media_type")
-_CONTROL: Final = (*_BODY, "malformed_json", "unknown_field", "invalid_field")
+_BODY: Final = ("too_large", "unknown_field", "wrong_media_type")
+_CONTROL: Final = (*_BODY, "malformed_json", "invalid_field")
 _SIGNED: Final = ("not_authenticated", "clock_skew")
 _CURSOR: Final = ("unknown_field", "invalid_field", "too_large")
 
@@ -138,7 +138,7 @@ OPERATIONS: Final = (
         "/healthz",
         "Tell that the relay is up.",
         200,
-        (*_ANY, "too_large"),
+        (*_ANY, "too_large", "unknown_field"),
         (),
         None,
         (JSON, "Health"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from quietway_protocol.events import Event
-    from quietway_server.ports import Subscription
+    from quietway_server.ports import DeviceRow, Subscription
     from quietway_server.services.relay import Relay
 
 BROKEN_RULE: Final = 1008
@@ -62,7 +62,7 @@ class MailboxStream:
             self._sockets += 1
             try:
                 await socket.accept()
-                connection = _Connection(self._relay, socket, mailbox, hints)
+                connection = _Connection(self._relay, socket, caller.device, hints)
                 await connection.serve(listens_only=caller.listens_only)
             finally:
                 self._sockets -= 1
@@ -79,11 +79,11 @@ class _Connection:
     """One open socket."""
 
     def __init__(
-        self, relay: Relay, socket: WebSocket, mailbox: bytes, hints: Subscription
+        self, relay: Relay, socket: WebSocket, device: DeviceRow, hints: Subscription
     ) -> None:
         self._relay = relay
         self._socket = socket
-        self._mailbox = mailbox
+        self._device = device
         self._hints = hints
         self._session = MailboxSession(Role.RELAY)
 
@@ -107,7 +107,7 @@ class _Connection:
         if not isinstance(hello, HelloReceived):
             raise RemoteProtocolError("The first frame was no hello.")
         greeting = await self._relay.mailboxes.greet(
-            self._mailbox, witness_now=hello.witness_now, witness_was=hello.witness_was
+            self._device, witness_now=hello.witness_now, witness_was=hello.witness_was
         )
         welcome = self._session.send_welcome(
             latest=greeting.latest,
@@ -138,14 +138,14 @@ class _Connection:
             if not isinstance(event, Acknowledged):
                 raise RemoteProtocolError("Only acknowledgements may follow a hello.")
             await self._relay.mailboxes.acknowledge(
-                self._mailbox, through=event.through, seqs=event.seqs
+                self._device, through=event.through, seqs=event.seqs
             )
             self._hints.wake()
 
     async def _send_envelopes(self) -> None:
         while True:
             fetched = await self._relay.mailboxes.fetch(
-                self._mailbox, after=self._session.last_seq, limit=self._session.room
+                self._device, after=self._session.last_seq, limit=self._session.room
             )
             for stored in fetched.envelopes:
                 frame = self._session.send_envelope(
@@ -158,7 +158,7 @@ class _Connection:
     async def _tell_latest(self) -> None:
         told = -1
         while True:
-            fetched = await self._relay.mailboxes.fetch(self._mailbox, after=0, limit=0)
+            fetched = await self._relay.mailboxes.fetch(self._device, after=0, limit=0)
             if fetched.latest != told:
                 told = fetched.latest
                 await self._socket.send_text(self._session.send_latest(told))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quietway_schemas.instants import Instant
-    from quietway_server.ports import Clock, MailboxRow, StoredEnvelope, Transaction
+    from quietway_server.ports import Clock, DeviceRow, MailboxRow, StoredEnvelope, Transaction
     from quietway_server.services.writer import Reader, Writer
 
 
@@ -48,51 +48,65 @@ class Mailboxes:
     clock: Clock
 
     async def greet(
-        self, mailbox: bytes, *, witness_now: bytes, witness_was: bytes | None
+        self, device: DeviceRow, *, witness_now: bytes, witness_was: bytes | None
     ) -> Greeting:
         """Compare the client's witnesses with the one that is kept, and keep the new one.
 
+        The same hello again gets the same answer, so that an alarm whose answer was lost is heard.
+
         Raises:
-            RefusedError: `not_found`: the mailbox is gone.
+            RefusedError: `not_found`: the device is no longer certified as it was.
         """
 
         def work(transaction: Transaction) -> tuple[MailboxRow, bool]:
-            row = _demand(transaction, mailbox)
-            kept = row.witness in {None, witness_now, witness_was}
-            if row.witness != witness_now:
-                transaction.keep_witness(mailbox, witness_now)
+            row = _demand(transaction, device)
+            if row.witness == witness_now:
+                return row, not row.witness_changed
+            kept = row.witness in {None, witness_was}
+            transaction.keep_witness(row.mailbox, witness_now, changed=not kept)
             return row, kept
 
         row, kept = await self.writer.write(work, frees=True)
         return Greeting(row.latest, row.acknowledged, self.clock.now(), kept)
 
-    async def fetch(self, mailbox: bytes, *, after: int, limit: int) -> Fetched:
+    async def fetch(self, device: DeviceRow, *, after: int, limit: int) -> Fetched:
         """Give the oldest envelopes after a number, at most `limit`.
 
         Raises:
-            RefusedError: `not_found`: the mailbox is gone.
+            RefusedError: `not_found`: the device is no longer certified as it was.
         """
 
         def work(transaction: Transaction) -> Fetched:
-            row = _demand(transaction, mailbox)
+            row = _demand(transaction, device)
             if row.latest <= after or row.waiting == 0 or limit == 0:
                 return Fetched(row.latest, ())
-            return Fetched(row.latest, tuple(transaction.envelopes_after(mailbox, after, limit)))
+            found = transaction.envelopes_after(row.mailbox, after, limit)
+            return Fetched(row.latest, tuple(found))
 
         return await self.reader.read(work)
 
     async def acknowledge(
-        self, mailbox: bytes, *, through: int | None, seqs: Sequence[int]
+        self, device: DeviceRow, *, through: int | None, seqs: Sequence[int]
     ) -> None:
-        """Delete what the client holds safely itself. On a full disk this may use the reserve."""
-        await self.writer.write(
-            lambda transaction: transaction.acknowledge(mailbox, through=through, seqs=seqs),
-            frees=True,
-        )
+        """Delete what the client holds safely itself. On a full disk this may use the reserve.
+
+        Raises:
+            RefusedError: `not_found`: the device is no longer certified as it was.
+        """
+
+        def work(transaction: Transaction) -> None:
+            row = _demand(transaction, device)
+            transaction.acknowledge(row.mailbox, through=through, seqs=seqs)
+
+        await self.writer.write(work, frees=True)
 
 
-def _demand(transaction: Transaction, mailbox: bytes) -> MailboxRow:
-    row = transaction.find_mailboxes([mailbox]).get(mailbox)
-    if row is None:
+def _demand(transaction: Transaction, device: DeviceRow) -> MailboxRow:
+    """Find the mailbox of a device, if its manifest still says of it what was verified.
+
+    A socket outlives its signature, so a device that is revoked, or has other keys now, is found
+    out here, with every job.
+    """
+    if transaction.find_devices([device.device]).get(device.device) != device:
         raise RefusedError("not_found")
-    return row
+    return transaction.find_mailboxes([device.mailbox])[device.mailbox]

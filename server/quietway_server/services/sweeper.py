@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from quietway_server.core.retention import oldest_kept_week
-from quietway_server.errors import RelayError, StorageFailedError
+from quietway_server.errors import StorageFailedError
 from quietway_server.log import log_event
 from quietway_server.ports import Swept
 
@@ -60,8 +60,8 @@ class Sweeper:
                 swept = await self.sweep()
             except StorageFailedError:
                 return
-            except RelayError as error:
-                log_event("request_failed", failed=True, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001, whatever it was, the next sweep must come
+                log_event("sweep_failed", failed=True, error=type(error).__name__)
             else:
                 log_event("swept", envelopes=swept.envelopes, others=swept.others)
 

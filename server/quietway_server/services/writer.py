@@ -98,9 +98,18 @@ class Writer:
         return answer
 
     async def tidy(self) -> None:
-        """Clear the store's files of what was deleted, after everything that has queued by now."""
+        """Clear the store's files of what was deleted, after everything that has queued by now.
+
+        Raises:
+            StoreError: They are not cleared.
+        """
         await self.write(lambda _: None, frees=True)
-        await asyncio.to_thread(self._store.tidy)
+        try:
+            await asyncio.to_thread(self._store.tidy)
+        except StorageFailedError as error:
+            # It wrote to the file, as a commit does: it may not be tried again either.
+            self._fail([], error)
+            raise
 
     def close(self) -> None:
         """Finish what has queued, then end the thread."""

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from quietway_server.errors import (
     StartError,
+    StatementFailedError,
     StorageBusyError,
     StorageFailedError,
     StorageFullError,
@@ -37,6 +38,8 @@ HEAD: Final = "0001"
 READING: Final = "quietway_reading"
 _SQLITE_FULL: Final = 13
 _SQLITE_HELD: Final = frozenset({5, 6})
+# Wrong SQL, too big, against a constraint, of another type, misused, out of range.
+_SQLITE_BUG: Final = frozenset({1, 18, 19, 20, 21, 25})
 _BUSY_MS: Final = 5000
 _SETTLED: Final = (
     ("journal_mode", "wal"),
@@ -117,13 +120,19 @@ def find_revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def as_store_error(error: DBAPIError) -> StoreError:
-    """Tell what passes (full, held by another) from a failure, which does not."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
+def as_store_error(error: BaseException | None) -> StoreError:
+    """Tell what passes (full, held by another, a bug) from a failure of the disk, which does not.
+
+    Args:
+        error: What the database's driver raised.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
     # The low byte is the kind of the error; the rest says where it happened.
     kind = code & 0xFF if isinstance(code, int) else None
     if kind == _SQLITE_FULL:
         return StorageFullError()
+    if kind in _SQLITE_BUG:
+        return StatementFailedError()
     return StorageBusyError() if kind in _SQLITE_HELD else StorageFailedError()
 
 

@@ -148,11 +148,12 @@ class MemoryTransaction:
         row = self._state.mailboxes[mailbox]
         self._state.mailboxes[mailbox] = replace(row, acknowledged=max(row.acknowledged, highest))
 
-    def keep_witness(self, mailbox: bytes, witness: bytes) -> None:
-        """Replace the witness of a mailbox."""
+    def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
+        """Replace the witness of a mailbox, and what its hello was answered."""
         if mailbox in self._state.mailboxes:
             row = self._state.mailboxes[mailbox]
-            self._state.mailboxes[mailbox] = replace(row, witness=witness)
+            told = replace(row, witness=witness, witness_changed=changed)
+            self._state.mailboxes[mailbox] = told
 
     def find_manifest(self, agency: bytes) -> ManifestRow | None:
         """Give an agency's newest manifest."""
@@ -171,16 +172,18 @@ class MemoryTransaction:
         return _pick(self._state.devices, wanted)
 
     def replace_manifest(self, row: ManifestRow, certified: Sequence[DeviceRow]) -> list[bytes]:
-        """Put a manifest and its devices in place; give the mailboxes that went."""
+        """Put a manifest and its devices in place; give the mailboxes that must be left."""
         state = self._state
         state.manifests[row.agency] = (self._next_change(), row)
-        kept = {device.device: device for device in certified}
-        for device in [d for d, held in state.devices.items() if held.agency == row.agency]:
-            del state.devices[device]
-            if device not in kept:
-                state.batches.pop(device, None)
-        state.devices.update(kept)
-        return self._replace_mailboxes(row.agency, {device.mailbox for device in certified})
+        held = [device for device in state.devices.values() if device.agency == row.agency]
+        keys = {(device.device, device.identity_key) for device in certified}
+        for device in held:
+            del state.devices[device.device]
+            if (device.device, device.identity_key) not in keys:
+                state.batches.pop(device.device, None)
+        state.devices.update({device.device: device for device in certified})
+        self._replace_mailboxes(row.agency, held, certified)
+        return sorted(device.mailbox for device in set(held) - set(certified))
 
     def find_epoch_batch(self, device: bytes) -> EpochBatchRow | None:
         """Give a device's newest epoch batch."""
@@ -266,16 +269,18 @@ class MemoryTransaction:
         self._state.change += 1
         return self._state.change
 
-    def _replace_mailboxes(self, agency: bytes, wanted: set[bytes]) -> list[bytes]:
+    def _replace_mailboxes(
+        self, agency: bytes, held: Sequence[DeviceRow], certified: Sequence[DeviceRow]
+    ) -> None:
         state = self._state
-        held = {of for of, row in state.mailboxes.items() if row.agency == agency}
-        gone = held - wanted
+        read = {(device.device, device.mailbox) for device in held}
+        wanted = {(device.device, device.mailbox) for device in certified}
+        gone = {mailbox for _, mailbox in read - wanted}
         _remove(state.envelopes, [key for key in state.envelopes if key[0] in gone])
         _remove(state.seen, [key for key in state.seen if key[0] in gone])
         _remove(state.mailboxes, list(gone))
-        for of in wanted - held:
-            state.mailboxes[of] = MailboxRow(of, agency, 0, 0, 0, None)
-        return sorted(gone)
+        for _, of in wanted - read:
+            state.mailboxes[of] = MailboxRow(of, agency, 0, 0, 0, None, witness_changed=False)
 
 
 def _pick(held: dict[K, V], wanted: Collection[K]) -> dict[K, V]:

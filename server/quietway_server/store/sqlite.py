@@ -14,6 +14,7 @@ import contextlib
 from secrets import SystemRandom
 from typing import TYPE_CHECKING, Any, Final
 
+import sqlcipher3.dbapi2
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
@@ -40,10 +41,32 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Table
 
 _SHUFFLE: Final = SystemRandom().shuffle
+# What runs with every request is built once: building a statement costs more than running it.
+_MAILBOXES: Final = select(mailboxes).where(
+    mailboxes.c.mailbox.in_(bindparam("wanted", expanding=True))
+)
+_SEEN: Final = select(seen.c.mailbox, seen.c.envelope_id, seen.c.record_hash).where(
+    seen.c.mailbox.in_(bindparam("wanted", expanding=True)),
+    seen.c.envelope_id.in_(bindparam("envelopes", expanding=True)),
+)
+_REMEMBER: Final = insert(seen)
+_KEEP: Final = {of: insert(table) for of, table in ENVELOPE_TABLES.items()}
+_AFTER: Final = {
+    of: select(table)
+    .where(table.c.mailbox == bindparam("of"), table.c.seq > bindparam("after"))
+    .order_by(table.c.seq)
+    .limit(bindparam("most"))
+    for of, table in ENVELOPE_TABLES.items()
+}
 _ARRIVED: Final = (
     update(mailboxes)
     .where(mailboxes.c.mailbox == bindparam("of"))
     .values(latest_seq=bindparam("latest"), waiting=mailboxes.c.waiting + bindparam("more"))
+)
+_ACKNOWLEDGED: Final = (
+    update(mailboxes)
+    .where(mailboxes.c.mailbox == bindparam("of"))
+    .values(acknowledged_seq=bindparam("highest"), waiting=mailboxes.c.waiting - bindparam("gone"))
 )
 _LEFT: Final = (
     update(mailboxes)
@@ -82,7 +105,7 @@ class SqliteStore:
                 yield transaction
                 transaction.flush()
         except DBAPIError as error:
-            raise as_store_error(error) from None
+            raise as_store_error(error.orig) from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[SqliteTransaction]:
@@ -91,14 +114,19 @@ class SqliteStore:
             with self._engine.connect() as connection:
                 yield SqliteTransaction(connection.execution_options(**{READING: True}))
         except DBAPIError as error:
-            raise as_store_error(error) from None
+            raise as_store_error(error.orig) from None
 
     def tidy(self) -> None:
-        """Write the log back and empty it: it still holds what was deleted from the file."""
-        with contextlib.closing(self._engine.raw_connection()) as raw:
-            cursor = raw.cursor()
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            cursor.close()
+        """Write the log back and empty it: it still holds what was deleted from the file.
+
+        Raises:
+            StoreError: The log stays as it is.
+        """
+        try:
+            with contextlib.closing(self._engine.raw_connection()) as raw:
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except (DBAPIError, sqlcipher3.dbapi2.Error) as error:
+            raise as_store_error(getattr(error, "orig", error)) from None
 
     def make_room(self) -> bool:
         """Give up the reserve, and with it empty the log; False if there was none."""
@@ -126,7 +154,7 @@ class SqliteTransaction(SqliteDirectory):
 
     def find_mailboxes(self, wanted: Collection[bytes]) -> dict[bytes, MailboxRow]:
         """Give the mailboxes that exist, by id."""
-        rows = self._connection.execute(select(mailboxes).where(mailboxes.c.mailbox.in_(wanted)))
+        rows = self._connection.execute(_MAILBOXES, {"wanted": list(wanted)})
         return {row.mailbox: _mailbox_row(row) for row in rows}
 
     def find_seen(
@@ -134,9 +162,7 @@ class SqliteTransaction(SqliteDirectory):
     ) -> dict[tuple[bytes, bytes], bytes]:
         """Give the record hashes of what came before, by (mailbox, envelope id)."""
         rows = self._connection.execute(
-            select(seen.c.mailbox, seen.c.envelope_id, seen.c.record_hash).where(
-                seen.c.mailbox.in_(wanted), seen.c.envelope_id.in_(envelopes)
-            )
+            _SEEN, {"wanted": list(wanted), "envelopes": list(envelopes)}
         )
         return {(row.mailbox, row.envelope_id): row.record_hash for row in rows}
 
@@ -145,7 +171,7 @@ class SqliteTransaction(SqliteDirectory):
         if not arrivals:
             return
         self._held_back.extend(arrivals)
-        self._connection.execute(insert(seen), [_seen_values(arrival) for arrival in arrivals])
+        self._connection.execute(_REMEMBER, [_seen_values(arrival) for arrival in arrivals])
         latest: dict[bytes, list[int]] = {}
         for arrival in arrivals:
             latest.setdefault(arrival.record.header.mailbox.value, []).append(arrival.seq)
@@ -158,26 +184,23 @@ class SqliteTransaction(SqliteDirectory):
         """Insert the envelopes that were held back, in a random order."""
         held_back, self._held_back = self._held_back, []
         _SHUFFLE(held_back)
-        for envelope_class, table in ENVELOPE_TABLES.items():
+        for envelope_class, statement in _KEEP.items():
             rows = [
                 _envelope_values(arrival)
                 for arrival in held_back
                 if arrival.record.header.class_ is envelope_class
             ]
             if rows:
-                self._connection.execute(insert(table), rows)
+                self._connection.execute(statement, rows)
 
     def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
         """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""
         self.flush()
         found = [
             _stored(envelope_class, row)
-            for envelope_class, table in ENVELOPE_TABLES.items()
+            for envelope_class, statement in _AFTER.items()
             for row in self._connection.execute(
-                select(table)
-                .where(table.c.mailbox == mailbox, table.c.seq > after)
-                .order_by(table.c.seq)
-                .limit(limit)
+                statement, {"of": mailbox, "after": after, "most": limit}
             )
         ]
         return sorted(found, key=lambda stored: stored.seq)[:limit]
@@ -194,18 +217,16 @@ class SqliteTransaction(SqliteDirectory):
         )
         highest = min(row.latest, max([through or 0, *seqs]))
         self._connection.execute(
-            update(mailboxes)
-            .where(mailboxes.c.mailbox == mailbox)
-            .values(
-                acknowledged_seq=max(row.acknowledged, highest),
-                waiting=mailboxes.c.waiting - gone,
-            )
+            _ACKNOWLEDGED,
+            {"of": mailbox, "highest": max(row.acknowledged, highest), "gone": gone},
         )
 
-    def keep_witness(self, mailbox: bytes, witness: bytes) -> None:
-        """Replace the witness of a mailbox."""
+    def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
+        """Replace the witness of a mailbox, and what its hello was answered."""
         self._connection.execute(
-            update(mailboxes).where(mailboxes.c.mailbox == mailbox).values(witness=witness)
+            update(mailboxes)
+            .where(mailboxes.c.mailbox == mailbox)
+            .values(witness=witness, witness_changed=changed)
         )
 
     def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
@@ -268,7 +289,13 @@ class SqliteTransaction(SqliteDirectory):
 
 def _mailbox_row(row: Row[Any]) -> MailboxRow:  # a row's columns have no static types
     return MailboxRow(
-        row.mailbox, row.agency, row.latest_seq, row.acknowledged_seq, row.waiting, row.witness
+        row.mailbox,
+        row.agency,
+        row.latest_seq,
+        row.acknowledged_seq,
+        row.waiting,
+        row.witness,
+        row.witness_changed,
     )
 
 

@@ -8,9 +8,9 @@ Spec: docs/spec/relay-protocol.md, "The directory".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from quietway_schemas.instants import MINUTE, Instant
 from quietway_server.ports import (
@@ -37,7 +37,24 @@ from quietway_server.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
+
+# What runs with every request is built once: building a statement costs more than running it.
+_DEVICES: Final = select(devices).where(devices.c.device.in_(bindparam("wanted", expanding=True)))
+_LANES: Final = select(lanes.c.agency, lanes.c.week, lanes.c.digest, lanes.c.used).where(
+    lanes.c.agency.in_(bindparam("agencies", expanding=True)),
+    lanes.c.week.in_(bindparam("weeks", expanding=True)),
+    lanes.c.digest == bindparam("digest"),
+)
+_USED: Final = (
+    update(lanes)
+    .where(
+        lanes.c.agency == bindparam("of"),
+        lanes.c.week == bindparam("in"),
+        lanes.c.digest == bindparam("by"),
+    )
+    .values(used=lanes.c.used + bindparam("more"))
+)
 
 
 class SqliteDirectory:
@@ -76,16 +93,11 @@ class SqliteDirectory:
 
     def find_devices(self, wanted: Collection[bytes]) -> dict[bytes, DeviceRow]:
         """Give the certified devices among these, by id."""
-        rows = self._connection.execute(select(devices).where(devices.c.device.in_(wanted)))
-        return {
-            row.device: DeviceRow(
-                row.device, row.agency, row.mailbox, row.identity_key, row.listen_key
-            )
-            for row in rows
-        }
+        rows = self._connection.execute(_DEVICES, {"wanted": list(wanted)})
+        return {row.device: _device_row(row) for row in rows}
 
     def replace_manifest(self, row: ManifestRow, certified: Sequence[DeviceRow]) -> list[bytes]:
-        """Put a manifest and its devices in place; give the mailboxes that went."""
+        """Put a manifest and its devices in place; give the mailboxes that must be left."""
         self._connection.execute(delete(manifests).where(manifests.c.agency == row.agency))
         self._connection.execute(
             insert(manifests).values(
@@ -99,8 +111,10 @@ class SqliteDirectory:
                 change=self._next_change(),
             )
         )
-        self._replace_devices(row.agency, certified)
-        return self._replace_mailboxes(row.agency, {device.mailbox for device in certified})
+        held = self._find_devices_of(row.agency)
+        self._replace_devices(row.agency, held, certified)
+        self._replace_mailboxes(row.agency, held, certified)
+        return sorted(device.mailbox for device in set(held) - set(certified))
 
     def find_epoch_batch(self, device: bytes) -> EpochBatchRow | None:
         """Give a device's newest epoch batch."""
@@ -160,22 +174,15 @@ class SqliteDirectory:
     ) -> list[LaneRow]:
         """Give the lanes that a capability opens in these weeks at these agencies."""
         rows = self._connection.execute(
-            select(lanes.c.agency, lanes.c.week, lanes.c.digest, lanes.c.used).where(
-                lanes.c.agency.in_(agencies), lanes.c.week.in_(weeks), lanes.c.digest == digest
-            )
+            _LANES, {"digest": digest, "weeks": list(weeks), "agencies": list(agencies)}
         )
         return [LaneRow(row.agency, row.week, row.digest, row.used) for row in rows]
 
     def count_use(self, lane: LaneRow, envelopes: int) -> None:
         """Add to a lane's counter."""
         self._connection.execute(
-            update(lanes)
-            .where(
-                lanes.c.agency == lane.agency,
-                lanes.c.week == lane.week,
-                lanes.c.digest == lane.digest,
-            )
-            .values(used=lanes.c.used + envelopes)
+            _USED,
+            {"of": lane.agency, "in": lane.week, "by": lane.digest, "more": envelopes},
         )
 
     def find_week(self, agency: bytes, week: str) -> WeekRow | None:
@@ -225,7 +232,13 @@ class SqliteDirectory:
         self._connection.execute(update(feed).values(latest_change=changed))
         return int(changed)
 
-    def _replace_devices(self, agency: bytes, certified: Sequence[DeviceRow]) -> None:
+    def _find_devices_of(self, agency: bytes) -> list[DeviceRow]:
+        rows = self._connection.execute(select(devices).where(devices.c.agency == agency))
+        return [_device_row(row) for row in rows]
+
+    def _replace_devices(
+        self, agency: bytes, held: Sequence[DeviceRow], certified: Sequence[DeviceRow]
+    ) -> None:
         self._connection.execute(delete(devices).where(devices.c.agency == agency))
         rows = [
             {
@@ -239,20 +252,18 @@ class SqliteDirectory:
         ]
         if rows:
             self._connection.execute(insert(devices), rows)
+        keys = {(device.device, device.identity_key) for device in certified}
+        without_key = [d.device for d in held if (d.device, d.identity_key) not in keys]
         self._connection.execute(
-            delete(epoch_batches).where(
-                epoch_batches.c.agency == agency,
-                epoch_batches.c.device.not_in([device.device for device in certified]),
-            )
+            delete(epoch_batches).where(epoch_batches.c.device.in_(without_key))
         )
 
-    def _replace_mailboxes(self, agency: bytes, wanted: set[bytes]) -> list[bytes]:
-        held = set(
-            self._connection.execute(
-                select(mailboxes.c.mailbox).where(mailboxes.c.agency == agency)
-            ).scalars()
-        )
-        gone = sorted(held - wanted)
+    def _replace_mailboxes(
+        self, agency: bytes, held: Sequence[DeviceRow], certified: Sequence[DeviceRow]
+    ) -> None:
+        read = {(device.device, device.mailbox) for device in held}
+        wanted = {(device.device, device.mailbox) for device in certified}
+        gone = [mailbox for _, mailbox in read - wanted]
         for table in (*ENVELOPE_TABLES.values(), seen, mailboxes):
             self._connection.execute(delete(table).where(table.c.mailbox.in_(gone)))
         opened = [
@@ -263,9 +274,13 @@ class SqliteDirectory:
                 "acknowledged_seq": 0,
                 "waiting": 0,
                 "witness": None,
+                "witness_changed": False,
             }
-            for mailbox in sorted(wanted - held)
+            for _, mailbox in sorted(wanted - read)
         ]
         if opened:
             self._connection.execute(insert(mailboxes), opened)
-        return gone
+
+
+def _device_row(row: Row[Any]) -> DeviceRow:  # a row's columns have no static types
+    return DeviceRow(row.device, row.agency, row.mailbox, row.identity_key, row.listen_key)

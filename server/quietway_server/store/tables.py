@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -130,6 +131,12 @@ mailboxes = Table(
     ),
     _column(
         "witness", LargeBinary(16), "Opaque: shows a copied-back store.", WHILE_CERTIFIED, null=True
+    ),
+    _column(
+        "witness_changed",
+        Boolean(),
+        "Whether that witness was strange: the same hello gets the same answer.",
+        WHILE_CERTIFIED,
     ),
     Index("mailboxes_by_agency", "agency"),
 )

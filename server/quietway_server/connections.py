@@ -1,0 +1,124 @@
+"""A connection before there is a request: bounded, and never a mirror.
+
+Theory of operation: uvicorn's parser takes a head of any length, at any pace, and hands the upgrade
+of a websocket to a library whose refusals quote the header that it did not like. So the head is fed
+to the parser in small pieces that are counted, a clock runs until it is whole, and an upgrade goes
+on only if nothing in it can be refused. What is refused here gets 400 and one constant sentence.
+
+Spec: docs/spec/relay-protocol.md, "Problems" and "Limits"; docs/decisions/relay-surface.md.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+HEAD_BYTES: Final = 7 * 1024
+"""A head below it is taken, one above 8 KiB never: the rest is the piece in which it ends."""
+HEAD_FIELDS: Final = 100
+HEAD_SECONDS: Final = 20.0
+REFUSAL: Final = "Invalid HTTP request received."
+_PIECE: Final = 1024
+_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+# The first two are written anew, the others are offers that the relay never takes.
+_NOT_PASSED_ON: Final = frozenset(
+    {b"connection", b"upgrade", b"sec-websocket-extensions", b"sec-websocket-protocol"}
+)
+_UPGRADE: Final = ((b"connection", b"Upgrade"), (b"upgrade", b"websocket"))
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """One connection, from its first byte."""
+
+    _in_head = True
+    _head_bytes = 0
+    _upgraded = False
+    _deadline: asyncio.TimerHandle | None = None
+    head_seconds: float = HEAD_SECONDS
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Start the clock: the first head must come soon."""
+        super().connection_made(transport)
+        self._begin_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes; those of a head are counted."""
+        rest = data
+        while rest and not self._upgraded and not self.transport.is_closing():
+            piece = rest[:_PIECE] if self._in_head else rest
+            rest = rest[len(piece) :]
+            super().data_received(piece)
+            if self._in_head:
+                self._count(len(piece))
+
+    def on_message_begin(self) -> None:
+        """Note that a head begins."""
+        super().on_message_begin()
+        self._begin_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in one field of the head.
+
+        Raises:
+            ValueError: It is one too many; the parser makes a refusal of it.
+        """
+        if len(self.headers) >= HEAD_FIELDS:
+            raise ValueError("A head has too many fields.")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Note that the head is whole."""
+        self._in_head, self._head_bytes = False, 0
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over an upgrade that has nothing in it to refuse."""
+        self._upgraded = True
+        headers = self.scope["headers"] = list(self.scope["headers"])
+        is_plain = (self.scope["method"], self.scope["http_version"]) == ("GET", "1.1")
+        if not is_plain or not _is_upgrade(headers):
+            self.send_400_response(REFUSAL)
+            return
+        headers[:] = [field for field in headers if field[0] not in _NOT_PASSED_ON]
+        headers.extend(_UPGRADE)
+        super().handle_websocket_upgrade()
+
+    def _begin_head(self) -> None:
+        self._in_head = True
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _count(self, more: int) -> None:
+        self._head_bytes += more
+        if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response(REFUSAL)
+
+
+def _is_upgrade(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Tell whether the websocket library will take these fields as they are."""
+    keys = [value for name, value in headers if name == b"sec-websocket-key"]
+    versions = [value for name, value in headers if name == b"sec-websocket-version"]
+    has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in headers)
+    return (
+        len(keys) == 1
+        and _KEY.fullmatch(keys[0]) is not None
+        and versions == [b"13"]
+        and not has_body
+    )

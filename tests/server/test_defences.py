@@ -1,0 +1,388 @@
+"""Each defence of the relay beside its control: with the defence off, the attack succeeds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import insert
+from tests.controls import without
+from tests.server import test_services as world
+from tests.server.agency import CLIENT, JSON, PARTNER, Agency, problem_code
+from tests.server.in_process import InProcessRelay
+from websockets.exceptions import ConnectionClosed
+
+from quietway_crypto.signing import SigningKey
+from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.frames import MailboxPage
+from quietway_schemas.ids import DeviceId
+from quietway_schemas.instants import DAY, HOUR, MINUTE
+from quietway_server.api.app import Door
+from quietway_server.errors import (
+    StatementFailedError,
+    StorageFailedError,
+    StorageFullError,
+    StoreError,
+)
+from quietway_server.log import log_event
+from quietway_server.services.sweeper import Sweeper
+from quietway_server.services.writer import Writer
+from quietway_server.store.memory import MemoryStore
+from quietway_server.store.sqlite import SqliteStore
+from quietway_server.store.tables import feed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from starlette.requests import Request
+    from starlette.types import Message
+
+    from quietway_server.ports import Transaction
+
+CANARY = "canary-4f1d-quietly"
+
+
+@pytest.fixture
+def here() -> Iterator[InProcessRelay]:
+    with InProcessRelay().running() as relay:
+        yield relay
+
+
+def _read_as(thief: Agency, victim: Agency) -> tuple[int, int]:
+    """Ask for a mailbox, and acknowledge all of it, in another device's name."""
+    name = str(victim.device_id)
+    headers = thief.signature("GET", "/v1/mailbox", key_id=name)
+    read = CLIENT.get(thief.url + "/v1/mailbox", headers=headers).status_code
+    body = b'{"frame":"ack","through":9}'
+    headers = thief.signature("POST", "/v1/mailbox/ack", body, key_id=name)
+    url = thief.url + "/v1/mailbox/ack"
+    answer = CLIENT.post(url, content=body, headers={**headers, "Content-Type": JSON})
+    return read, answer.status_code
+
+
+def _waiting(agency: Agency) -> int:
+    return len(MailboxPage.unpack(agency.get("/v1/mailbox").content).entries)
+
+
+def test_a_device_neither_reads_nor_empties_the_mailbox_of_another(here: InProcessRelay) -> None:
+    thief, victim = here.new_agency(), here.new_agency()
+    victim.submit(victim.capability_for(PARTNER), victim.record())
+    assert _read_as(thief, victim) == (401, 401)
+    assert _waiting(victim) == 1
+
+
+def test_control_without_the_signature_it_would_do_both(
+    here: InProcessRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thief, victim = here.new_agency(), here.new_agency()
+    victim.submit(victim.capability_for(PARTNER), victim.record())
+    without(
+        monkeypatch, "quietway_protocol.request_signature:_Sodium.verify", lambda *_, **__: None
+    )
+    assert _read_as(thief, victim) == (200, 204)
+    assert _waiting(victim) == 0
+
+
+def _hand_over(agency: Agency) -> int:
+    """Give the mailbox to another device while the first one listens; tell what it still hears."""
+    with agency.open_socket() as socket:
+        agency.greet(socket)
+        successor = agency.certificate(
+            device_id=DeviceId(agency.draw(16)), identity_key=SigningKey(agency.draw(32)).public
+        )
+        assert agency.publish_manifest(devices=(successor,)).status_code == 204
+        agency.submit(agency.capability_for(PARTNER), agency.record())
+        heard = 0
+        try:
+            while isinstance(socket.recv(timeout=1), bytes):
+                heard += 1
+        except (ConnectionClosed, TimeoutError):
+            pass
+        return heard
+
+
+def test_a_device_whose_mailbox_went_to_another_hears_nothing_more(here: InProcessRelay) -> None:
+    assert _hand_over(here.new_agency()) == 0
+
+
+def test_control_without_asking_again_who_reads_it_would_hear_on(
+    here: InProcessRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(
+        monkeypatch,
+        "quietway_server.services.mailbox:_demand",
+        lambda transaction, device: transaction.find_mailboxes([device.mailbox])[device.mailbox],
+    )
+    assert _hand_over(here.new_agency()) == 1
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1"])
+def test_a_name_that_a_page_could_have_rebound_is_not_served(
+    here: InProcessRelay, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    assert problem_code(CLIENT.get(here.url + "/healthz", headers={"Host": host})) == "not_found"
+    without(monkeypatch, "quietway_server.api.app:Door._check", lambda *_: None)
+    control = CLIENT.get(here.url + "/healthz", headers={"Host": host})
+    assert control.status_code == 200
+
+
+def test_a_duplicate_key_is_refused_and_changes_nothing(
+    here: InProcessRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agency = here.new_agency()
+    agency.submit(agency.capability_for(PARTNER), agency.record())
+    raw = b'{"frame":"ack","through":0,"through":1}'
+
+    def acknowledge() -> int:
+        headers = {"Content-Type": JSON, **agency.signature("POST", "/v1/mailbox/ack", raw)}
+        url = agency.url + "/v1/mailbox/ack"
+        return CLIENT.post(url, content=raw, headers=headers).status_code
+
+    assert (acknowledge(), _waiting(agency)) == (400, 1)
+    without(monkeypatch, "quietway_schemas.fields:decode_strict", lambda raw, **_: json.loads(raw))
+    assert (acknowledge(), _waiting(agency)) == (204, 0)
+
+
+async def _seen_after(life_ms: int) -> list[int]:
+    """Keep one envelope of each class for a time; tell which are there after a sweep."""
+    clock = world.FakeClock()
+    relay = world._assemble(world._open_memory(), clock)
+    records = [world._record(1, EnvelopeClass.FLASH), world._record(2, EnvelopeClass.CASE)]
+    await relay.ingest.submit(world.CAPABILITY, records, body_bytes=0)
+    clock.time += life_ms
+    await relay.sweeper.sweep()
+    fetched = await relay.mailboxes.fetch(world.DEVICE, after=0, limit=9)
+    relay.close()
+    return [envelope.seq for envelope in fetched.envelopes]
+
+
+async def test_what_has_expired_goes_and_what_has_not_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    life = 96 * HOUR + MINUTE
+    assert await _seen_after(life) == [2]
+    assert await _seen_after(life - 2 * MINUTE) == [1, 2]
+    without(monkeypatch, "quietway_server.services.ingest:expiry_of", lambda _, *, now: now)
+    assert await _seen_after(MINUTE) == []
+
+
+async def test_control_without_the_sweep_nothing_would_ever_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def leave(_: Sweeper) -> None: ...
+
+    without(monkeypatch, "quietway_server.services.sweeper:Sweeper.sweep", leave)
+    assert await _seen_after(60 * DAY) == [1, 2]
+
+
+async def _holds_at_the_answer(folder: Path, committing: threading.Event) -> bool:
+    """Submit; when the answer is there, look at the files as a killed process would leave them."""
+    store = SqliteStore(folder / "r.db")
+    world._found_agency(store)
+    relay = world._assemble(store, world.FakeClock())
+    record = world._record(1, EnvelopeClass.FLASH)
+    await relay.ingest.submit(world.CAPABILITY, [record], body_bytes=0)
+    left = folder / "left"
+    _copy(folder, left)
+    committing.set()
+    await asyncio.to_thread(relay.close)
+    after = SqliteStore(left / "r.db")
+    with after.reading() as transaction:
+        found = transaction.envelopes_after(world.MAILBOX, 0, 9)
+    after.close()
+    return [stored.sealed for stored in found] == [record.sealed]
+
+
+def _copy(folder: Path, left: Path) -> None:
+    left.mkdir()
+    for path in folder.glob("r.db*"):
+        shutil.copy(path, left / path.name)
+
+
+async def test_what_is_answered_is_in_the_files_already(tmp_path: Path) -> None:
+    assert await _holds_at_the_answer(tmp_path, threading.Event())
+
+
+async def test_control_with_the_answer_before_the_commit_it_would_be_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committing = threading.Event()
+
+    def answer_first(writer: Writer, group: list[object]) -> None:
+        with writer._store.writing() as transaction:
+            for job in group:
+                job.result = job.work(transaction)  # type: ignore[attr-defined]  # a private class
+            writer._loop.call_soon_threadsafe(writer._answer, list(group))
+            committing.wait(10)
+        group.clear()
+
+    without(monkeypatch, "quietway_server.services.writer:Writer._commit", answer_first)
+    assert not await _holds_at_the_answer(tmp_path, committing)
+
+
+async def _break_a_rule(folder: Path) -> tuple[BaseException, list[int]]:
+    """Let a job do what the tables forbid; give its error, and how often the process would end."""
+    store, ended = SqliteStore(folder / "r.db"), []
+    writer = Writer(store, on_failure=lambda: ended.append(1))
+
+    def work(transaction: Transaction) -> None:
+        connection = transaction._connection  # type: ignore[attr-defined]  # below the port
+        connection.execute(insert(feed).values(id=1, latest_change=7))
+
+    results = await asyncio.gather(
+        writer.write(work), writer.write(lambda _: 7), return_exceptions=True
+    )
+    await asyncio.to_thread(writer.close)
+    store.close()
+    assert isinstance(results[0], BaseException)
+    return results[0], ended
+
+
+async def test_a_statement_that_breaks_a_rule_fails_alone_and_ends_nothing(tmp_path: Path) -> None:
+    error, ended = await _break_a_rule(tmp_path)
+    assert (type(error), ended) == (StatementFailedError, [])
+
+
+async def test_control_taken_for_a_failed_disk_it_would_end_the_relay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(
+        monkeypatch,
+        "quietway_server.store.sqlite:as_store_error",
+        lambda _: StorageFailedError(),
+    )
+    error, ended = await _break_a_rule(tmp_path)
+    assert (type(error), ended) == (StorageFailedError, [1])
+
+
+async def test_control_without_the_memory_of_a_failure_the_disk_would_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control of `test_after_a_failed_disk_nothing_is_tried_again`."""
+
+    def shrug(_: Writer, group: list[object], error: Exception) -> None:
+        for job in group:
+            job.error = error  # type: ignore[attr-defined]  # a private class
+
+    without(monkeypatch, "quietway_server.services.writer:Writer._fail", shrug)
+    writer = Writer(world._open_memory(), on_failure=lambda: None)
+
+    def fail(_: Transaction) -> None:
+        raise StorageFailedError
+
+    with pytest.raises(StorageFailedError):
+        await writer.write(fail)
+    assert await writer.write(lambda _: 7) == 7
+    await asyncio.to_thread(writer.close)
+
+
+class UntidyStore(MemoryStore):
+    """A store whose files can't be cleared."""
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__()
+        self.error = error
+        self.tried = 0
+
+    def tidy(self) -> None:
+        self.tried += 1
+        raise self.error
+
+
+async def _sweep_untidily(error: StoreError) -> tuple[bool, int, list[int]]:
+    """Sweep a few times; tell whether sweeping ended, how often it tried, and what ended."""
+    store, ended = UntidyStore(error), []
+    writer = Writer(store, on_failure=lambda: ended.append(1))
+    sweeper = Sweeper(writer, store, world.FakeClock())
+    running = asyncio.ensure_future(sweeper.run(every_seconds=0.005))
+    await asyncio.sleep(0.3)
+    done = running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await asyncio.to_thread(writer.close)
+    return done, store.tried, ended
+
+
+async def test_sweeping_goes_on_after_one_sweep_that_could_not_be_done() -> None:
+    done, tried, ended = await _sweep_untidily(StorageFullError())
+    assert (done, tried > 1, ended) == (False, True, [])
+
+
+async def test_a_disk_that_fails_while_the_log_is_emptied_ends_the_relay_too() -> None:
+    assert await _sweep_untidily(StorageFailedError()) == (True, 1, [1])
+
+
+def test_a_log_that_cant_be_emptied_is_an_error_of_the_store(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "r.db")
+    store.close()
+    for path in tmp_path.glob("r.db*"):
+        path.unlink()
+    (tmp_path / "r.db").mkdir()
+    with pytest.raises(StoreError):
+        store.tidy()
+
+
+async def _drive(door: Door, path: str) -> list[Message]:
+    """Ask a door for an address with a body that never comes; give what it sends."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": CANARY.encode(),
+        "headers": [(b"host", b"127.0.0.1:1"), (b"content-type", JSON.encode())],
+    }
+    await door(scope, receive, send)
+    return sent
+
+
+async def test_a_request_that_takes_too_long_gives_its_place_back() -> None:
+    relay = world._assemble(MemoryStore(), world.FakeClock())
+    app = FastAPI()
+
+    async def wait(request: Request) -> None:
+        await request.body()
+
+    app.add_route("/wait", wait, methods=["POST"])
+    door = Door(app, relay, port=1, seconds=0.05)
+    start, body = await _drive(door, "/wait")
+    assert (start["status"], door._working) == (503, 0)
+    assert b"overloaded" in body["body"]
+    relay.close()
+
+
+async def test_an_error_that_nobody_expected_says_nothing_of_the_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    relay = world._assemble(MemoryStore(), world.FakeClock())
+    app = FastAPI()
+
+    async def crash(_: Request) -> None:
+        raise RuntimeError(CANARY)
+
+    app.add_route("/crash", crash, methods=["POST"])
+    start, body = await _drive(Door(app, relay, port=1), "/crash")
+    relay.close()
+    assert start["status"] == 500
+    assert CANARY.encode() not in body["body"]
+    assert caplog.messages == ['{"event": "request_failed", "error": "RuntimeError"}']
+
+
+def test_the_log_has_no_free_text() -> None:
+    with pytest.raises(ValueError, match="not on the list"):
+        log_event("request_failed", detail=CANARY)
