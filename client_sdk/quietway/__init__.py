@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         Received,
         SentStored,
     )
+    from quietway.having import has_store
     from quietway.partners import Invitation, Partner
     from quietway.reports import (
         Finding,
@@ -110,6 +111,7 @@ _HOMES: Final = {
         "Received",
         "SentStored",
     ),
+    "quietway.having": ("has_store",),
     "quietway.partners": ("Invitation", "Partner"),
     "quietway.reports": (
         "Finding",
@@ -172,6 +174,7 @@ __all__ = [
     "Unreachable",
     "WrongPassphrase",
     "__version__",
+    "has_store",
 ]
 
 

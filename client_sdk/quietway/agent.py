@@ -12,6 +12,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from quietway.cases import CASE_ALIAS, CaseBook
+from quietway.compared_clock import ComparedClock
 from quietway.engine import codec
 from quietway.engine.effects import Acknowledge, Submit
 from quietway.engine.inputs import (
@@ -32,6 +34,7 @@ from quietway.errors import (
     RelayError,
     RelayRefused,
     RelayUnreachable,
+    StorageFull,
     StoreDamaged,
     StoreRolledBack,
 )
@@ -79,19 +82,22 @@ class Agent(Settler):
         state: State,
         directory: Directory,
         lanes: LaneBook,
+        cases: CaseBook,
         keyring: Keyring,
         store: Store,
         relay: Relay,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
+        self.compared = ComparedClock(clock)
         super().__init__(
             state=state,
             directory=directory,
             lanes=lanes,
+            cases=cases,
             keyring=keyring,
             store=store,
-            clock=clock,
+            clock=self.compared,
             entropy=entropy,
         )
         self.relay = relay
@@ -99,7 +105,6 @@ class Agent(Settler):
         self._sending = asyncio.Lock()
         self._syncing = asyncio.Lock()
         self._clock_vouched_at: Instant | None = None
-        self._said_hello = False
 
     @classmethod
     async def load(
@@ -117,17 +122,20 @@ class Agent(Settler):
         Raises:
             StoreDamaged: A row is not what this version wrote.
         """
-        rows = {kind: await store.scan(kind) for kind in (*codec.KINDS, DIRECTORY, PARTNER)}
+        kinds = (*codec.KINDS, DIRECTORY, PARTNER, CASE_ALIAS)
+        rows = {kind: await store.scan(kind) for kind in kinds}
         try:
             state = codec.restore(keyring.agency, keyring.device, rows)
             directory = Directory.restore({row.key: row.value for row in rows[DIRECTORY]})
             lanes = LaneBook.restore(keyring, rows[PARTNER])
+            cases = CaseBook.restore(rows[CASE_ALIAS])
         except (SchemaError, CryptoError, QuietwayError, ValueError):
             raise StoreDamaged("store") from None
         agent = cls(
             state=state,
             directory=directory,
             lanes=lanes,
+            cases=cases,
             keyring=keyring,
             store=store,
             relay=relay,
@@ -169,7 +177,8 @@ class Agent(Settler):
         """Write a message down, and send it where that is possible; returns why it was not.
 
         Raises:
-            StorageFull: It was not written, and nothing was sent.
+            StorageFull: It was not written, and nothing was sent. (A disk that is full only
+                afterwards is returned: who is told that nothing was written writes it again.)
         """
         if self._clock_is_vouched() and not self._sending.locked():
             # The usual case, in one commit: the relay answered a moment ago.
@@ -260,9 +269,7 @@ class Agent(Settler):
             await mailbox.aclose()
 
     async def _connect(self, *, live: bool) -> Mailbox:
-        now = self.clock.now()
-        await self.settle(Connecting(now, self.entropy.draw(16), fresh=not self._said_hello))
-        self._said_hello = True
+        await self.settle(Connecting(self.clock.now(), self.entropy.draw(16)))
         reading = self.state.reading
         mailbox = await self.relay.open_mailbox(
             # All that was not acknowledged: what is recorded already is known by its place.
@@ -274,6 +281,7 @@ class Agent(Settler):
         try:
             welcome = mailbox.welcome
             self._compare_clocks(welcome.now)
+            now = self.clock.now()
             await self.settle(Welcomed(now, welcome.acknowledged, welcome.witness_kept))
         except BaseException:
             await mailbox.aclose()
@@ -309,6 +317,8 @@ class Agent(Settler):
         ticking = asyncio.create_task(self._tick())
         try:
             async for arrival in mailbox.arrivals():
+                # A clock that jumped since would make everything that comes look expired.
+                await self.check_clock()
                 await self._take(mailbox, [arrival])
         finally:
             ticking.cancel()
@@ -357,28 +367,40 @@ class Agent(Settler):
         await self.settle(Accepted(self.clock.now(), batch))
         return False
 
-    async def _try(self, work: Awaitable[None]) -> RelayError | None:
+    async def _try(self, work: Awaitable[None]) -> RelayError | StorageFull | None:
         try:
             await work
-        except RelayError as problem:
+        except (RelayError, StorageFull) as problem:
             self._clock_vouched_at = None
             return problem
         return None
 
     def _clock_is_vouched(self) -> bool:
         at = self._clock_vouched_at
-        return at is not None and at <= self.clock.now() < at + CLOCK_TRUSTED_MS
+        return at is not None and at <= self.compared.machine_now() < at + CLOCK_TRUSTED_MS
 
     def _compare_clocks(self, relay_now: Instant) -> None:
-        now = self.clock.now()
+        now = self.compared.machine_now()
         self._clock_vouched_at = None
-        if abs(now - relay_now) > MOST_SKEW_MS:
-            raise ClockError(now - relay_now)
+        compare_clocks(now, relay_now)
         self._clock_vouched_at = now
+        self.compared.note(relay_now)
+        # From here on this time counts, also for what was read from the directory long ago.
+        self.directory.note_time(self.clock.now())
 
     def _pause(self, failures: int) -> float:
         longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 16), LONGEST_PAUSE_SECONDS)
         return longest * int.from_bytes(self.entropy.draw(4), "big") / 2.0**32
+
+
+def compare_clocks(now: Instant, relay_now: Instant) -> None:
+    """Demand that this machine's clock and the relay's are close enough.
+
+    Raises:
+        ClockError: They differ by more than two hours.
+    """
+    if abs(now - relay_now) > MOST_SKEW_MS:
+        raise ClockError(now - relay_now)
 
 
 def _raise_what_stops(report: SyncReport) -> None:

@@ -96,8 +96,8 @@ class AsyncClient:
             StoreExists: A device was founded here already. Nothing was touched.
             PassphraseTooWeak: Nothing was written.
             ContentRefused: A code or the address has not the form that is asked.
-            RelayError: The relay could not be asked, or refused. What was made stays: found again
-                with the same passphrase and codes to go on.
+            RelayError: The relay could not be asked, or refused. Found again with the same
+                passphrase to go on; what the relay refused may be another the next time.
         """
         agent = await found_device(
             _folder(home),

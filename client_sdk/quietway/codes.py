@@ -3,7 +3,7 @@
 A partner app fills its menus from here and shows labels where codes travel. Nothing here changes a
 list.
 
-Spec: docs/spec/content.md, "The codebook".
+Spec: schemas/README.md, "The codebook".
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quietway.errors import QuietwayError, StoreRolledBack, Unreachable
+from quietway.agent import compare_clocks
+from quietway.errors import QuietwayError, RelayUnreachable, StoreRolledBack, Unreachable
 from quietway.history import count_notices
 from quietway.reports import Finding
 from quietway.speaking import list_outbox, list_partners
@@ -58,7 +59,14 @@ async def _look_at_suites(agent: Agent) -> Finding:
 
 async def _look_at_relay(agent: Agent) -> Finding:
     try:
-        await agent.check_clock()
+        compare_clocks(agent.compared.machine_now(), await agent.relay.read_clock())
+    except RelayUnreachable:
+        return Finding(
+            "relay and clock",
+            False,  # noqa: FBT003 - as above
+            "The relay cannot be reached.",
+            "Check the network. What was written is kept, and goes out when the relay answers.",
+        )
     except QuietwayError as problem:
         return _from_problem("relay and clock", problem)
     return Finding("relay and clock", True, "The relay answers, and the clocks agree.")  # noqa: FBT003 - as above

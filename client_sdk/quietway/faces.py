@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from quietway.cases import draw_alias, write_alias
 from quietway.engine.codec import write_row
 from quietway.errors import ContentRefused, NotFound, RelayError
 from quietway.history import list_messages
@@ -20,7 +21,9 @@ from quietway.speaking import find_agencies, find_partner, list_partners, speak
 from quietway.views.board import fold_board
 from quietway.views.referrals import fold_referrals
 from quietway_crypto.lanes import derive_lane
+from quietway_crypto.secret import Secret
 from quietway_schemas.codebook.lists import entries
+from quietway_schemas.content.base import CaseContent
 from quietway_schemas.content.message import MessageText
 from quietway_schemas.content.referral import (
     Receiving,
@@ -94,7 +97,7 @@ class AsyncPartners:
             agency_code=keyring.agency_code,
             root_key=keyring.root.public,
             partner=partner,
-            lane=derive_lane(keyring.agency_secret, partner),
+            lane=Secret(derive_lane(keyring.agency_secret, partner)),
         )
 
     async def add(self, invitation: Invitation | str, *, label: str | None = None) -> Partner:
@@ -166,6 +169,9 @@ class AsyncReferrals:
             whole = self._build(partner, named, fields)
         elif fields:
             raise ContentRefused(min(fields), "is given beside a whole packet: leave it out.")
+        if whole.case_ref is not None:
+            alias = await find_alias(self._agent, whole.case_ref, partner.agency_id)
+            whole = whole.model_copy(update={"case_ref": alias})
         return await speak(
             self._agent, whole, to=[partner.agency_id], referral_ref=whole.referral_ref
         )
@@ -367,7 +373,8 @@ class AsyncStatus:
             code: Of the list `status_indicator`.
             to: The partners who may know.
             state: Of the list `status_state`.
-            case_ref: Of which case.
+            case_ref: Of which case, by one's own reference. Each agency is told of it apart, under
+                an alias of its own, so that no two of them can tell that it is one case.
             effective: From when; now where it is None.
             expires: Until when; what the dictionary proposes for the code where it is None.
             confidence: Of the list `status_confidence`.
@@ -375,6 +382,9 @@ class AsyncStatus:
 
         Raises:
             ContentRefused: A code or a time breaks a rule. Nothing was sealed.
+
+        Returns:
+            What became of it; with a case and several agencies, of the copy that came least far.
         """
         agencies = find_agencies(self._agent, to)
         start = self._agent.clock.now() if effective is None else effective
@@ -382,19 +392,28 @@ class AsyncStatus:
             content = StatusIndicator(
                 code=code,
                 state=state,
-                case_ref=case_ref,
                 effective=start,
                 expires=propose_expiry(code, start) if expires is None else expires,
                 confidence=confidence,
                 exercise=exercise,
             )
-        conversation = await self._find_conversation(agencies)
-        return await speak(self._agent, content, to=agencies, conversation=conversation)
+        if case_ref is None:
+            return await self._say(content, agencies)
+        said = [await self._say_of(case_ref, content, agency) for agency in sorted(set(agencies))]
+        return next((sent for sent in said if sent.problem is not None), said[0])
 
     async def board(self) -> list[StatusEntry]:
         """List the indicators that stand now, newest first, one's own among them."""
         messages = await list_messages(self._agent)
         return list(fold_board(messages, now=self._agent.clock.now()))
+
+    async def _say(self, content: StatusIndicator, agencies: tuple[AgencyId, ...]) -> Sent:
+        conversation = await self._find_conversation(agencies)
+        return await speak(self._agent, content, to=agencies, conversation=conversation)
+
+    async def _say_of(self, case: CaseRef, content: StatusIndicator, agency: AgencyId) -> Sent:
+        alias = await find_alias(self._agent, case, agency)
+        return await self._say(content.model_copy(update={"case_ref": alias}), (agency,))
 
     async def _find_conversation(self, agencies: tuple[AgencyId, ...]) -> ConversationId:
         # One conversation for each circle of agencies: an audience is introduced once.
@@ -434,6 +453,30 @@ class AsyncMessages:
         with saying_refusals():
             content = MessageText(text=text)
         return await speak(self._agent, content, to=agencies, conversation=conversation)
+
+
+async def find_alias(agent: Agent, case: CaseRef, agency: AgencyId) -> CaseRef:
+    """Give what an agency shall know a case by, and keep it."""
+    async with agent.cases.turn:
+        held = agent.cases.find(case, agency)
+        if held is not None:
+            return held
+        drawn = draw_alias(case, agent.entropy.draw(_ID_BYTES))
+        alias = case if await _comes_from(agent, case, agency) else drawn
+        await agent.settle(also=[write_alias(case, agency, alias)])
+        agent.cases.add(case, agency, alias)
+        return alias
+
+
+async def _comes_from(agent: Agent, case: CaseRef, agency: AgencyId) -> bool:
+    """Say whether this is what the agency itself calls the case."""
+    said = (held for held in await list_messages(agent) if held.received)
+    return any(
+        held.agency == agency
+        and isinstance(held.content, CaseContent)
+        and held.content.case_ref == case
+        for held in said
+    )
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """How a device comes to be, and how it is opened: the one place where the adapters are wired.
 
-Founding may be cut off: the secrets are on the disk before the relay hears of them. To found again
-with the same passphrase and codes goes on from there, with the same manifest.
+Nothing is made for a relay that does not answer, or while this machine's clock is wrong. After that
+founding may be cut off at any point: the secrets are on the disk before the relay hears of them. To
+found again with the same passphrase goes on from there. As long as the relay can't have taken the
+manifest, the address and the codes may be others than the first time.
 
 Spec: docs/spec/relay-protocol.md, "The directory".
 """
@@ -13,25 +15,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quietway.agent import Agent
+from quietway.agent import Agent, compare_clocks
 from quietway.ambient import SystemClock, SystemEntropy
 from quietway.errors import ContentRefused, PassphraseTooWeak, StoreExists
 from quietway.faces import saying_refusals
 from quietway.files import make_private_folder
 from quietway.folder import KEYRING_FILE, found_folder, open_folder
-from quietway.keyring.body import Founding
+from quietway.keyring.body import ID_BYTES, SEED_BYTES, Founding
 from quietway.keyring.keyring import Keyring
 from quietway.transport.address import require_safe_address
 from quietway_crypto.errors import PassphraseRefusedError
 from quietway_crypto.passphrase import PassphraseParameters, check_passphrase
+from quietway_crypto.signing import SigningKey
 from quietway_schemas.codebook.lists import check
+from quietway_schemas.ids import DeviceId
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from quietway.ports import Clock, Entropy, Relay, Store
-    from quietway_crypto.signing import SigningKey
-    from quietway_schemas.ids import DeviceId
 
 ConnectRelay = Callable[["SigningKey", "DeviceId"], "Relay"]
 
@@ -64,13 +66,15 @@ async def found_device(
     if (home / KEYRING_FILE).exists():
         agent = await _resume(home, passphrase, founding, ports)
     else:
+        await _meet_relay(founding, ports)
         with saying_refusals():
             agent = await _make(
                 home, passphrase, founding, parameters or PassphraseParameters.DEFAULT, ports
             )
     try:
         await agent.check_clock()
-        await agent.publisher.enrol(enrolment_code, now=agent.clock.now())
+        if not await agent.publisher.is_enrolled():
+            await agent.publisher.enrol(enrolment_code, now=agent.clock.now())
         await agent.synchronise()
     except BaseException:
         await agent.aclose()
@@ -129,14 +133,45 @@ async def _make(
 
 
 async def _resume(home: Path, passphrase: str, founding: Founding, ports: Ports) -> Agent:
-    """Go on with a founding that was cut off before the relay took it."""
+    """Go on with a founding that was cut off, or that the relay refused."""
     agent = await open_device(home, passphrase=passphrase, accept_older_copy=False, ports=ports)
-    held = agent.keyring
-    same = Founding(held.relay, held.agency_code, held.program, held.roles) == founding
-    if not same or await agent.publisher.is_enrolled():
+    try:
+        if await _goes_on(agent, founding):
+            return agent
+        await _meet_relay(founding, ports)
+        await agent.publisher.forget_manifest()
+        agent.keyring.found_anew(founding)
+    except BaseException:
         await agent.aclose()
+        raise
+    await agent.aclose()
+    # Opened once more, on the way to the relay that it belongs to now.
+    return await open_device(home, passphrase=passphrase, accept_older_copy=False, ports=ports)
+
+
+async def _goes_on(agent: Agent, founding: Founding) -> bool:
+    """Say whether this is the same founding; where it is not, that one may still be changed.
+
+    Raises:
+        StoreExists: The device is founded, or the relay may know of it as it is.
+    """
+    if await agent.publisher.is_founded():
         raise StoreExists
-    return agent
+    same = agent.keyring.founding == founding
+    if not same and await agent.publisher.may_be_enrolled():
+        raise StoreExists
+    return same
+
+
+async def _meet_relay(founding: Founding, ports: Ports) -> None:
+    """Ask the relay for the time, as nobody in particular."""
+    clock, entropy = ports.clock or SystemClock(), ports.entropy or SystemEntropy()
+    connect = ports.relay or _over_the_network(founding.relay, clock, entropy)
+    relay = connect(SigningKey(entropy.draw(SEED_BYTES)), DeviceId(entropy.draw(ID_BYTES)))
+    try:
+        compare_clocks(clock.now(), await relay.read_clock())
+    finally:
+        await relay.aclose()
 
 
 async def _load(

@@ -5,6 +5,7 @@ Spec: docs/reference/sdk.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quietway.engine.codec import Fields
@@ -30,7 +31,7 @@ async def list_messages(agent: Agent) -> list[StoredMessage]:
         messages = [read_message(row) for row in rows]
     except (SchemaError, CryptoError):
         raise StoreDamaged("store") from None
-    return [message for message in messages if _is_for_me(agent, message)]
+    return [_show(agent, message) for message in messages if _is_for_me(agent, message)]
 
 
 async def list_received(agent: Agent, limit: int | None) -> list[Received]:
@@ -65,6 +66,12 @@ async def count_notices(agent: Agent) -> dict[str, int]:
 def count_row(raw: bytes) -> int:
     """Read the count of one notice."""
     return Fields(raw).number("count")
+
+
+def _show(agent: Agent, message: StoredMessage) -> StoredMessage:
+    # What concerns a case is said to one agency at a time.
+    other = message.agency if message.received else min(message.to)
+    return replace(message, content=agent.cases.translate(message.content, other))
 
 
 def _is_for_me(agent: Agent, message: StoredMessage) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from quietway.errors import UnknownPartner
 from quietway.partners import PartnerRecord
 from quietway_crypto.lanes import derive_capability, derive_lane
+from quietway_crypto.secret import Secret
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.instants import iso_week
 
@@ -55,9 +56,9 @@ class LaneBook:
         """
         return derive_capability(self._lane(agency), iso_week(now), NORMAL)
 
-    def _lane(self, agency: AgencyId) -> bytes:
+    def _lane(self, agency: AgencyId) -> Secret:
         if agency == self._keyring.agency:
-            return derive_lane(self._keyring.agency_secret, agency.value)
+            return Secret(derive_lane(self._keyring.agency_secret, agency.value))
         record = self._partners.get(agency)
         if record is None:
             raise UnknownPartner(str(agency))

@@ -16,6 +16,7 @@ from quietway.engine.codec import Fields, write_row
 from quietway.errors import ContentRefused
 from quietway_crypto.encoding import decode_base64, encode_base64
 from quietway_crypto.errors import CryptoError
+from quietway_crypto.secret import Secret
 from quietway_crypto.signing import check_public_key
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.ids import AgencyId
@@ -42,7 +43,7 @@ class Invitation:
         agency_code: Its code, as `HARBOR`.
         root_key: Its root public key: compare its fingerprint with someone you know there.
         partner: 16 random bytes, this invitation's own.
-        lane: 32 bytes, the right to send.
+        lane: 32 bytes, the right to send; a secret that does not print, pickle or copy.
     """
 
     relay: str
@@ -50,7 +51,7 @@ class Invitation:
     agency_code: str
     root_key: bytes
     partner: bytes = field(repr=False)
-    lane: bytes = field(repr=False)
+    lane: Secret = field(repr=False)
 
     def to_text(self) -> str:
         """Write the invitation as one line."""
@@ -61,7 +62,7 @@ class Invitation:
             code=self.agency_code,
             root=self.root_key,
             partner=self.partner,
-            lane=self.lane,
+            lane=self.lane.reveal(),
         )
         return _PREFIX + encode_base64(row)
 
@@ -130,10 +131,10 @@ def _read_invitation(held: Fields) -> Invitation:
         agency_code=held.text("code"),
         root_key=held.raw("root"),
         partner=held.raw("partner"),
-        lane=held.raw("lane"),
+        lane=Secret(held.raw("lane")),
     )
     check_public_key(made.root_key)
-    whole = len(made.partner) == PARTNER_BYTES and len(made.lane) == _LANE_BYTES
+    whole = len(made.partner) == PARTNER_BYTES and len(made.lane.reveal()) == _LANE_BYTES
     if held.number("version") != _VERSION or not whole or not made.agency_code:
         raise _refuse()
     return made

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from quietway.engine.codec import Fields, write_row
+from quietway.errors import RelayRefused
 from quietway.keyring.publish import (
     build_epoch_batch,
     build_manifest,
@@ -19,7 +20,7 @@ from quietway.keyring.publish import (
     wanted_epochs,
 )
 from quietway.partners import INVITED
-from quietway.ports import Put
+from quietway.ports import Delete, Put
 from quietway_crypto.encoding import TAG_MANIFEST_HASH, hash_tagged
 from quietway_schemas.directory import SignedObject
 from quietway_schemas.envelope import EnvelopeClass
@@ -33,8 +34,15 @@ if TYPE_CHECKING:
 PUBLISHED: Final = "published"
 MANIFEST: Final = b"manifest"
 EPOCHS: Final = b"epochs"
+SHOWN: Final = b"manifest/shown"
+"""There from before the first manifest is shown until the relay has said yes or no to it."""
+NOT_ENROLLED: Final = "not_authenticated"
+NEVER_ENROLLED: Final = (
+    "it never enrolled this agency. Run `quietway init` again, with a code of its operator."
+)
 WEEKS_AHEAD: Final = 2
 SEED_BYTES: Final = 32
+_NOT_TAKEN: Final = frozenset({NOT_ENROLLED, "invalid_field", "refused_signature", "stale_version"})
 _RENEW_BEFORE_MS: Final = 30 * DAY
 _ERASE_AFTER_MS: Final = 2 * HOUR
 
@@ -56,15 +64,38 @@ class Publisher:
         self._entropy = entropy
 
     async def enrol(self, enrolment_code: str, *, now: Instant) -> None:
-        """Publish the first manifest. After a failure the same bytes are shown again."""
+        """Publish the first manifest. After a failure the same bytes are shown again.
+
+        Raises:
+            RelayRefused: The relay did not take it, and knows nothing of this agency.
+        """
         held = await self._read(MANIFEST)
         if not held.raw("payload"):
             await self._sign_manifest(1, bytes(32), now=now)
-        await self._put_manifest(enrolment_code)
+        await self._store.commit([Put(PUBLISHED, SHOWN, write_row(at=now))])
+        try:
+            await self._put_manifest(enrolment_code)
+        except RelayRefused as refused:
+            if refused.code in _NOT_TAKEN:
+                await self._store.commit([Delete(PUBLISHED, SHOWN)])
+            raise
+        await self._store.commit([Delete(PUBLISHED, SHOWN)])
 
     async def is_enrolled(self) -> bool:
         """Say whether the relay has ever taken this agency's manifest."""
         return (await self._read(MANIFEST)).truth("confirmed")
+
+    async def is_founded(self) -> bool:
+        """Say whether everything of a founding was done: the agency is known, its keys are too."""
+        return await self.is_enrolled() and bool((await self._read(EPOCHS)).texts("names"))
+
+    async def may_be_enrolled(self) -> bool:
+        """Say whether the relay has this agency's manifest, or may have it: an answer was lost."""
+        return await self.is_enrolled() or await self._store.read(PUBLISHED, SHOWN) is not None
+
+    async def forget_manifest(self) -> None:
+        """Let go of a first manifest that the relay never took, so that another can be signed."""
+        await self._store.commit([Delete(PUBLISHED, MANIFEST)])
 
     async def publish(self, *, now: Instant) -> None:
         """Bring everything up to date that is due.
@@ -92,6 +123,8 @@ class Publisher:
 
     async def _renew_manifest(self, now: Instant) -> None:
         held = await self._read(MANIFEST)
+        if not await self.may_be_enrolled() and held.number("version") <= 1:
+            raise RelayRefused(NOT_ENROLLED, NEVER_ENROLLED)
         if not held.truth("confirmed"):
             await self._put_manifest(None)
         elif held.number("expires") - _RENEW_BEFORE_MS <= now:
@@ -131,7 +164,9 @@ class Publisher:
         manifest = await self._read(MANIFEST)
         names = sorted(f"{class_:d}/{epoch}" for class_, epoch in wanted)
         version = manifest.number("version")
-        if held.texts("names") == tuple(names) and held.number("manifest") == version:
+        published = held.texts("names") == tuple(names) and held.number("manifest") == version
+        # An older keyring that was put back may lack the seed of a key that others seal to.
+        if published and not self._missing(wanted):
             return
         self._add_seeds(wanted)
         issued = max(now, held.number("issued") + 1)
@@ -143,10 +178,13 @@ class Publisher:
         row = write_row(issued=issued, names=names, manifest=version)
         await self._store.commit([Put(PUBLISHED, EPOCHS, row)])
 
+    def _missing(
+        self, wanted: frozenset[tuple[EnvelopeClass, int]]
+    ) -> list[tuple[EnvelopeClass, int]]:
+        return [place for place in sorted(wanted) if place[1] not in self._keyring.epochs(place[0])]
+
     def _add_seeds(self, wanted: frozenset[tuple[EnvelopeClass, int]]) -> None:
-        missing = [
-            place for place in sorted(wanted) if place[1] not in self._keyring.epochs(place[0])
-        ]
+        missing = self._missing(wanted)
         if missing:
             seeds = {place: self._entropy.draw(SEED_BYTES) for place in missing}
             self._keyring.add_epoch_seeds(seeds)

@@ -6,6 +6,9 @@ transaction. Then the program is told what happened, and the deeds that concern 
 back to be done. So whatever is cut off in between is done again after the next start, and the ids
 make the repetition harmless.
 
+A settling that has begun is ended, also where the program stops waiting for it: the disk cannot
+take back what it has, and a place that was taken there must not be given away here a second time.
+
 Nothing here talks to the relay.
 
 Spec: docs/spec/envelope.md, "Core" and "Opening".
@@ -38,10 +41,12 @@ from quietway.engine.step import step
 from quietway.events import DeadLettered, GapSeen, Received, SentStored
 from quietway.ports import Delete, Put
 from quietway.records import NOTICE, name_notice, sender_of, write_record
+from quietway.unbroken import end_what_began
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from quietway.cases import CaseBook
     from quietway.engine.effects import Deed, Effect, Record
     from quietway.engine.inputs import Input
     from quietway.engine.state import State
@@ -63,6 +68,7 @@ class Settler:
         state: Of the engine, as it stands in the store.
         directory: The verified view of everyone.
         lanes: The partners, and the right to send to each.
+        cases: What each of them knows a case by.
         keyring: This device's secrets.
         store: Its memory.
         clock: Its clock.
@@ -76,6 +82,7 @@ class Settler:
         state: State,
         directory: Directory,
         lanes: LaneBook,
+        cases: CaseBook,
         keyring: Keyring,
         store: Store,
         clock: Clock,
@@ -84,6 +91,7 @@ class Settler:
         self.state = state
         self.directory = directory
         self.lanes = lanes
+        self.cases = cases
         self.keyring = keyring
         self.store = store
         self.clock = clock
@@ -107,20 +115,25 @@ class Settler:
             StorageFull: Nothing was changed, and nothing left the device.
         """
         async with self._turn:
-            state, records, deeds = self._think(given)
-            directory = dict(self.directory.rows()) if self.answers.touched else None
-            writes = [
-                *codec.changes(self.state, state),
-                *[await self._write(record) for record in records],
-                *also,
-                *self._directory_writes(directory),
-            ]
-            if writes:
-                await self.store.commit(writes)
-            self.state = state
-            if directory is not None:
-                self._directory_rows, self.answers.touched = directory, False
+            deeds = await end_what_began(self._settle(given, also))
         return self._tell(deeds)
+
+    async def _settle(self, given: Iterable[Input], also: Iterable[Put | Delete]) -> list[Deed]:
+        state, records, deeds = self._think(given)
+        directory = dict(self.directory.rows()) if self.answers.touched else None
+        notices = dict(self._notices)
+        writes = [
+            *codec.changes(self.state, state),
+            *[await self._write(record, notices) for record in records],
+            *also,
+            *self._directory_writes(directory),
+        ]
+        if writes:
+            await self.store.commit(writes)
+        self.state, self._notices = state, notices
+        if directory is not None:
+            self._directory_rows, self.answers.touched = directory, False
+        return deeds
 
     def touch_directory(self) -> None:
         """Have the next commit write the directory's changes too."""
@@ -173,23 +186,25 @@ class Settler:
             case _:
                 assert_never(effect)
 
-    async def _write(self, record: Record) -> Put:
+    async def _write(self, record: Record, notices: dict[bytes, int]) -> Put:
         sender = sender_of(record)
         device = None if sender is None else self.directory.device(*sender)
         return write_record(
             record,
             agency=self.keyring.agency,
             program="" if device is None else device.program,
-            counted=await self._count_notice(record) if isinstance(record, RecordNotice) else 0,
+            counted=await self._count_notice(record, notices)
+            if isinstance(record, RecordNotice)
+            else 0,
         )
 
-    async def _count_notice(self, record: RecordNotice) -> int:
+    async def _count_notice(self, record: RecordNotice, notices: dict[bytes, int]) -> int:
         name = name_notice(record)
-        if name not in self._notices:
+        if name not in notices:
             held = codec.Fields(await self.store.read(NOTICE, name) or b"{}")
-            self._notices[name] = held.number("count")
-        self._notices[name] += 1
-        return self._notices[name] - 1
+            notices[name] = held.number("count")
+        notices[name] += 1
+        return notices[name] - 1
 
     def _directory_writes(self, rows: Mapping[bytes, bytes] | None) -> list[Put | Delete]:
         if rows is None:
@@ -227,7 +242,7 @@ class Settler:
             sender_agency=core.agency,
             sender_program="" if device is None else device.program,
             sent_at=core.created,
-            content=opened.content,
+            content=self.cases.translate(opened.content, core.agency),
             gap=self.answers.misses_before(self.state, opened),
             audience_known=core.audience_digest in self.state.audiences,
         )

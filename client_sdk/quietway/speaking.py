@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from quietway.engine.codec import Fields
 from quietway.engine.inputs import Compose
 from quietway.engine.outbox import AUDIENCE_KIND
 from quietway.engine.state import Entry, Progress
@@ -24,12 +25,13 @@ from quietway.errors import (
 from quietway.fingerprint import show_fingerprint
 from quietway.partners import Partner
 from quietway.policy.release import check_release
+from quietway.records import MESSAGE
 from quietway.reports import OutboxEntry, OutboxState, Sent
 from quietway.sealing import name_message
 from quietway_schemas.content.audience import MOST_AUDIENCE
 from quietway_schemas.content.registry import encode_content, find_class
 from quietway_schemas.errors import ContentError
-from quietway_schemas.ids import AgencyId, ConversationId
+from quietway_schemas.ids import AgencyId, ConversationId, MessageId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +68,10 @@ async def speak(
     agencies = tuple(sorted(set(to)))
     composed = _compose(agent, content, agencies, conversation)
     problem = await agent.say(composed)
-    entry = agent.state.outbox[composed.local_id]
+    entry = agent.state.outbox.get(composed.local_id)
+    if entry is None:
+        # So much went out in the meantime that this is not among the newest any more.
+        return await _tell_sent(agent, composed, referral_ref)
     state = tell_state(entry)
     if state == "sealed" and isinstance(problem, RelayUnreachable):
         # Nothing is known of the outcome, so a person is told no more than is certain.
@@ -167,6 +172,17 @@ def _compose(
         kind=content.type,
         class_=class_,
         content=raw,
+    )
+
+
+async def _tell_sent(agent: Agent, composed: Compose, referral_ref: ReferralRef | None) -> Sent:
+    row = Fields(await agent.store.read(MESSAGE, composed.local_id) or b"{}")
+    return Sent(
+        local_id=composed.local_id,
+        message_id=MessageId(row.raw("message")),
+        conversation=composed.conversation,
+        referral_ref=referral_ref,
+        state="stored_at_relay",
     )
 
 

@@ -10,6 +10,7 @@ Spec: docs/spec/envelope.md, "Content: canonical JSON".
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn, TypeAlias
 
@@ -22,6 +23,7 @@ LARGEST_INTEGER: Final = 2**53 - 1
 DEEPEST: Final = 16
 _LONGEST_INTEGER_TEXT: Final = 17
 _BOM: Final = b"\xef\xbb\xbf"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 REASON_TOO_LONG: Final = "too_long"
 REASON_BOM: Final = "byte_order_mark"
@@ -96,12 +98,15 @@ def _parse(raw: bytes) -> JsonValue:
             parse_constant=_refuse_float,
         )
     except UnicodeDecodeError:
-        raise JsonError(REASON_BAD_UTF8) from None
+        reason = REASON_BAD_UTF8
     except RecursionError:
-        raise JsonError(REASON_TOO_DEEP) from None
+        reason = REASON_TOO_DEEP
     except ValueError:
-        raise JsonError(REASON_NOT_JSON) from None
-    return parsed
+        reason = REASON_NOT_JSON
+    else:
+        return parsed
+    # Raised out here: the parser's own error holds the text, and would be our error's context.
+    raise JsonError(reason)
 
 
 def _write(obj: object) -> bytes:
@@ -174,7 +179,6 @@ def _check_list(value: Sequence[object], *, depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise JsonError(REASON_LONE_SURROGATE) from None
+    # Asked like this, since the error of `encode` would hold the text.
+    if _SURROGATE.search(text):
+        raise JsonError(REASON_LONE_SURROGATE)

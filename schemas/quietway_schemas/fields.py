@@ -116,7 +116,9 @@ else:
             try:
                 return super().__call__(*args, **fields)
             except RefusedByModel as refused:
-                raise explain_refusal(refused) from None
+                explained = explain_refusal(refused)
+            # Raised out here: the model's own error holds the values, and would be its context.
+            raise explained
 
     class _Refusing(BaseModel, metaclass=_RefusingMeta):
         """A model that refuses in our words: the field's name, and no value."""
@@ -127,7 +129,8 @@ else:
             try:
                 return super().model_validate(obj, **options)
             except RefusedByModel as refused:
-                raise explain_refusal(refused) from None
+                explained = explain_refusal(refused)
+            raise explained
 
 
 class WireModel(_Refusing):
@@ -177,7 +180,8 @@ class WireModel(_Refusing):
         try:
             return cls.model_validate_json(encode_canonical(found), by_alias=True, by_name=False)
         except RefusedByModel as refused:
-            raise explain_refusal(refused) from None
+            explained = explain_refusal(refused)
+        raise explained
 
 
 def explain_refusal(refused: RefusedByModel) -> ContentError:

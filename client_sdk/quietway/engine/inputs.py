@@ -188,7 +188,6 @@ class Connecting:
 
     now: Instant
     witness: bytes
-    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,17 +77,17 @@ def step(state: State, given: Input) -> Outcome:  # noqa: C901, PLR0911, PLR0912
 def _start(state: State, given: Started) -> State:
     # A fresh incarnation is a fresh count of places: not even an older copy of this store uses one
     # twice.
-    return forget_expired_places(replace(state, incarnation=given.incarnation), given.now)
+    return replace(state, incarnation=given.incarnation)
 
 
 def _connect(state: State, given: Connecting) -> State:
-    """Draw a new witness at the first hello since the store was opened.
+    """Draw a new witness, at each hello.
 
     One that the relay has not answered to is kept: nobody knows whether it got there, and it would
-        be forgotten as the former one.
+    be forgotten as the former one.
     """
     reading = state.reading
-    if not given.fresh or (reading.witness_now and not reading.confirmed):
+    if reading.witness_now and not reading.confirmed:
         return state
     drawn = replace(
         reading, witness_now=given.witness, witness_was=reading.witness_now, confirmed=False
@@ -105,4 +105,5 @@ def _welcome(state: State, given: Welcomed) -> State:
         forgiven=False,
         cursor=max(reading.cursor, given.acknowledged),
     )
-    return replace(state, reading=told)
+    # Only here, where the clocks have just been compared: a wrong one would forget too much.
+    return forget_expired_places(replace(state, reading=told), given.now)

@@ -168,6 +168,11 @@ class Keyring:
         return self._held.generation
 
     @property
+    def founding(self) -> Founding:
+        """What was decided when the device was founded."""
+        return self._held.founding
+
+    @property
     def relay(self) -> str:
         """The relay's address."""
         return self._held.founding.relay
@@ -257,6 +262,10 @@ class Keyring:
     def settle_generation(self) -> None:
         """Write down that the store has the new generation."""
         self._keep(replace(self._held, settled=True))
+
+    def found_anew(self, founding: Founding) -> None:
+        """Keep the same secrets under another relay, code or program, before anyone knows them."""
+        self._keep(replace(self._held, founding=founding))
 
     def change_passphrase(self, passphrase: str, *, parameters: PassphraseParameters) -> None:
         """Wrap the same secrets under another passphrase.

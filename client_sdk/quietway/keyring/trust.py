@@ -101,7 +101,7 @@ class Directory:
         Returns:
             What was refused, by agency and reason. Nothing of it is used.
         """
-        self._now = max(self._now, now)
+        self.note_time(now)
         refused: list[DirectoryRefused] = []
         touched: set[AgencyId] = set()
         for entry in page.entries:
@@ -114,6 +114,14 @@ class Directory:
             touched.add(entry.agency_id)
         self.cursor = max(self.cursor, page.next)
         return (*refused, *self._prove(touched))
+
+    def note_time(self, now: Instant) -> None:
+        """Let what has expired by this instant not be shown any more. Time never goes back here.
+
+        Args:
+            now: Milliseconds, by a clock that was compared with the relay's.
+        """
+        self._now = max(self._now, now)
 
     def devices_of(self, agency: AgencyId) -> tuple[VerifiedDevice, ...]:
         """Return an agency's devices; none where it is unknown or its manifest has expired."""

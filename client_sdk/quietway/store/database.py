@@ -11,8 +11,7 @@ Spec: docs/decisions/one-row-store.md.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DatabaseError
@@ -23,13 +22,14 @@ from quietway.errors import StorageFull, StoreDamaged
 from quietway.files import PRIVATE_FILE, telling_full_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
     from quietway_crypto.secret import Secret
 
+_Result = TypeVar("_Result")
 DATABASE_FILE: Final = "store.db"
 PART: Final = "store"
 _FULL_TEXT: Final = "full"
@@ -60,10 +60,10 @@ def open_engine(folder: Path, *, key: Secret) -> Engine:
         module=dbapi2,
         creator=lambda: _connect(path, key),
         poolclass=StaticPool,
+        hide_parameters=True,
     )
     event.listen(engine, "begin", _begin)
-    with translating():
-        engine.connect().close()
+    translating(lambda: engine.connect().close())
     return engine
 
 
@@ -76,15 +76,22 @@ def gather_into_one_file(engine: Engine) -> None:
         connection.close()
 
 
-@contextmanager
-def translating() -> Iterator[None]:
-    """Turn the database's errors into ours, without their text: it may quote what was written."""
+def translating(work: Callable[[], _Result]) -> _Result:
+    """Do something with the database, and turn its errors into ours.
+
+    Nothing of theirs is kept, as text or as cause: they quote what was written.
+
+    Raises:
+        StorageFull, StoreDamaged: In place of what the database said.
+    """
     try:
-        yield
+        return work()
     except DatabaseError as failed:
-        raise _name(failed.orig) from None
+        named = _name(failed.orig)
     except dbapi2.DatabaseError as failed:
-        raise _name(failed) from None
+        named = _name(failed)
+    # Raised out here: the database's own error holds the rows, and would be our error's context.
+    raise named
 
 
 def _name(failed: BaseException | None) -> StorageFull | StoreDamaged:

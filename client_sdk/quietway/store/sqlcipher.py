@@ -97,8 +97,8 @@ class SqlCipherStore:
         """
         engine = open_engine(folder, key=key)
         try:
-            with translating():
-                generation = _admit(engine, folder, store_id, formats or StoreFormats())
+            known = formats or StoreFormats()
+            generation = translating(lambda: _admit(engine, folder, store_id, known))
         except BaseException:
             engine.dispose()
             raise
@@ -106,8 +106,12 @@ class SqlCipherStore:
 
     def write_generation(self, generation: int) -> None:
         """Write down how often the store was opened. Blocks: part of opening."""
-        with translating(), self._engine.begin() as connection:
-            connection.execute(update(identity).values(generation=generation))
+
+        def write() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(update(identity).values(generation=generation))
+
+        translating(write)
         self.generation = generation
 
     def close(self) -> None:
@@ -139,11 +143,12 @@ class SqlCipherStore:
         await asyncio.to_thread(self.close)
 
     async def _run(self, work: Callable[[Connection], _Result]) -> _Result:
-        def on_thread() -> _Result:
-            with translating(), self._engine.begin() as connection:
+        def transact() -> _Result:
+            with self._engine.begin() as connection:
                 return work(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, on_thread)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, translating, transact)
 
 
 def _admit(engine: Engine, folder: Path, store_id: bytes, formats: StoreFormats) -> int:

@@ -64,6 +64,7 @@ PUBLIC_NAMES = [
     "Unreachable",
     "WrongPassphrase",
     "__version__",
+    "has_store",
 ]
 PUBLIC_METHODS = {
     "Client": "aclose agency_id close device_id doctor events fingerprint found home inbox now "

@@ -210,6 +210,17 @@ def test_an_expired_manifest_is_refused_and_one_that_expires_is_forgotten(harbor
     assert directory.epoch_key(device, FLASH, TODAY, 2) is None
 
 
+def test_time_passes_for_what_was_restored_from_the_store(harbor: Device) -> None:
+    directory = pinned(harbor)
+    directory.apply(publish(harbor), now=START)
+    restored = Directory.restore(directory.rows())
+    restored.note_time(START + 90 * DAY - 1)
+    assert restored.devices_of(harbor.keyring.agency) != ()
+    restored.note_time(START + 90 * DAY)
+    restored.note_time(START)
+    assert restored.devices_of(harbor.keyring.agency) == ()
+
+
 def test_an_older_epoch_batch_is_rolled_back(harbor: Device) -> None:
     directory = pinned(harbor)
     first = publish(harbor)

@@ -1,0 +1,79 @@
+"""Case references: one's own, and another for each agency that a case is spoken of with.
+
+What leaves this device never carries the reference that is used here. Each agency gets an alias of
+its own, random and kept, so two agencies that compare what they hold find nothing in common, and
+the same agency sees one case under one name. What an agency calls a case itself goes back to that
+agency as it came. What is shown here is one's own reference again.
+
+Spec: docs/reference/sdk.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from quietway.ports import Put
+from quietway_schemas.content.base import CaseContent
+from quietway_schemas.ids import AgencyId, CaseRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from quietway.ports import Row
+    from quietway_schemas.content.base import ContentModel
+
+CASE_ALIAS: Final = "case_alias"
+_ID_BYTES: Final = 16
+_Content = TypeVar("_Content", bound="ContentModel")
+
+
+class CaseBook:
+    """The aliases that were given out, by case and agency.
+
+    Attributes:
+        turn: Held while an alias is drawn and written, so that nobody gets two for one case.
+    """
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self._aliases: dict[tuple[CaseRef, AgencyId], CaseRef] = {}
+        self._cases: dict[tuple[CaseRef, AgencyId], CaseRef] = {}
+
+    @classmethod
+    def restore(cls, rows: Iterable[Row]) -> CaseBook:
+        """Bring back what the store holds."""
+        made = cls()
+        for row in rows:
+            case, agency = CaseRef(row.key[:_ID_BYTES]), AgencyId(row.key[_ID_BYTES:])
+            made.add(case, agency, CaseRef(row.value))
+        return made
+
+    def find(self, case: CaseRef, agency: AgencyId) -> CaseRef | None:
+        """Give what an agency knows a case by, None where it was never told of it."""
+        return self._aliases.get((case, agency))
+
+    def add(self, case: CaseRef, agency: AgencyId, alias: CaseRef) -> None:
+        """Take in an alias that is on the disk."""
+        self._aliases[case, agency] = alias
+        self._cases[alias, agency] = case
+
+    def translate(self, content: _Content, agency: AgencyId) -> _Content:
+        """Show one's own reference in what was said to or by an agency."""
+        if not isinstance(content, CaseContent) or content.case_ref is None:
+            return content
+        # Only what this very agency was given: another one that shows the same alias has it from
+        # somewhere, and is not believed to speak of this case.
+        case = self._cases.get((content.case_ref, agency))
+        return content if case is None else content.model_copy(update={"case_ref": case})
+
+
+def write_alias(case: CaseRef, agency: AgencyId, alias: CaseRef) -> Put:
+    """Turn an alias into a row."""
+    return Put(CASE_ALIAS, case.value + agency.value, alias.value)
+
+
+def draw_alias(case: CaseRef, entropy: bytes) -> CaseRef:
+    """Make an alias: random, and not made from the case."""
+    del case
+    return CaseRef(entropy)
