@@ -61,7 +61,7 @@ requirements: $(READY) ## print the requirements, one line a row, with the tests
 	@$(BIN)/python tests/house/requirements.py
 
 demo: $(READY) ## watch three agencies coordinate (SCENE=name plays one scene, REFERRAL=file sends a FHIR ServiceRequest)
-	@SCENE="$(SCENE)" REFERRAL="$(REFERRAL)" $(BIN)/python examples/demo
+	@$(BIN)/python examples/demo
 
 relay: $(READY) ## run a relay on this machine, until Ctrl-C (its files go to build/relay)
 	@mkdir -p build/relay

@@ -1,80 +1,24 @@
-"""`quietway`: runs one command and turns what happened into a sentence and an exit code.
+"""`quietway`: where the process of the desk begins.
 
-0: done. 1: it could not be done, and the sentence says what to do next. 2: the command line or the
-file it names can't be taken. 130: stopped with Ctrl-C. A refusal is never shown as a trace, which
-would hold local values.
+Ctrl-C in the moment while the program is still loading ends it without a trace; after that, the
+command itself ends calmly.
 
 Spec: docs/reference/desk.md, "Exit codes".
 """
 
 from __future__ import annotations
 
+import signal
 import sys
-import traceback
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-from quietway import ImportRefused, QuietwayError
-from quietway_desk.app import app
-from quietway_desk.refusals import DeskError
-from quietway_desk.screen import remark, warn
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-REFUSED: Final = 1
-NOT_TAKEN: Final = 2
-STOPPED: Final = 130
 
 
 def main() -> None:
     """Run the command line of this process."""
-    sys.exit(run(None))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from quietway_desk.running import run_process  # noqa: PLC0415 - it loads everything
 
-
-def run(arguments: Sequence[str] | None) -> int:
-    """Run one command.
-
-    Args:
-        arguments: What follows the program's name; None for those of this process.
-
-    Returns:
-        The exit code.
-    """
-    try:
-        app(args=arguments, prog_name="quietway")
-    except (ImportRefused, DeskError) as refusal:
-        warn(str(refusal))
-        return NOT_TAKEN
-    except QuietwayError as refusal:
-        warn(str(refusal))
-        return REFUSED
-    except KeyboardInterrupt:
-        return _say_stopped()
-    except SystemExit as ended:
-        return _say_stopped() if ended.code == STOPPED else _read_status(ended)
-    except Exception as fault:  # noqa: BLE001 - a fault's own text may hold what somebody wrote
-        return _say_fault(fault)
-    return 0
-
-
-def _say_fault(fault: Exception) -> int:
-    # Where it was is enough to report it; what it says could be content.
-    last = traceback.extract_tb(fault.__traceback__)[-1]
-    warn(
-        f"quietway met a fault of its own: {type(fault).__name__} in {Path(last.filename).name}, "
-        f"line {last.lineno}. What was saved is safe. Please report this line."
-    )
-    return REFUSED
-
-
-def _read_status(ended: SystemExit) -> int:
-    return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-
-
-def _say_stopped() -> int:
-    remark("Stopped. Nothing is lost; what was not yet sent is kept.")
-    return STOPPED
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(run_process())
 
 
 if __name__ == "__main__":

@@ -15,11 +15,7 @@ import typer
 from quietway_desk.commands import doctor, inbox, init, outbox, partner, send, status, watch
 from quietway_desk.session import Settings
 
-EXAMPLES = """
-Try this:
-
-  quietway init --relay https://relay.example.org --agency HARBOR --program HARBOR-SHELTER
-
+EXAMPLES = f"""{init.EXAMPLE}
   quietway partner add mercy.invitation
 
   quietway send referral --to MERCY
@@ -37,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     rich_markup_mode=None,
 )
-app.command("init")(init.init)
+app.command("init", epilog=init.EXAMPLE)(init.init)
 app.add_typer(send.app, name="send")
 app.command("inbox")(inbox.inbox)
 app.command("outbox")(outbox.outbox)

@@ -44,19 +44,14 @@ def ask_code(given: str | None, option: str, list_name: str, question: str) -> s
     remark(question)
     for number, (_, label) in enumerate(choices, start=1):
         remark(f"  {number:>2}  {label}")
-    chosen: int = typer.prompt("Number", type=typer_number(len(choices)), err=True)
-    return choices[chosen - 1][0]
+    return choices[_ask_number(len(choices)) - 1][0]
 
 
-def typer_number(highest: int) -> Callable[[str], int]:
-    """Make a reader of whole numbers from 1 to `highest`."""
-
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= highest:
-            raise typer.BadParameter(f"type a number from 1 to {highest}")
-        return int(text)
-
-    return read
+def _ask_number(highest: int) -> int:
+    allowed = {str(number): number for number in range(1, highest + 1)}
+    while (typed := _ask("Number").strip()) not in allowed:
+        remark(f"Type a number from 1 to {highest}.")
+    return allowed[typed]
 
 
 def ask_text(given: str | None, option: str, question: str) -> str:
@@ -68,7 +63,15 @@ def ask_text(given: str | None, option: str, question: str) -> str:
     if given is not None:
         return given
     _require_terminal(option, "a text")
-    typed: str = typer.prompt(question, err=True)
+    return _ask(question)
+
+
+def _ask(question: str) -> str:
+    try:
+        typed: str = typer.prompt(question, err=True)
+    except typer.Abort:
+        # Ctrl-C and Ctrl-D at a question end the command in the same calm way as elsewhere.
+        raise KeyboardInterrupt from None
     return typed
 
 
@@ -80,7 +83,14 @@ def read_words(question: str) -> str:
     """
     if sys.stdin.isatty():
         remark(f"{question} End with Ctrl-D on a line of its own.")
-    words = sys.stdin.read().strip("\r\n")
+    try:
+        words = sys.stdin.read().strip("\r\n")
+        # Where the system's texts are not UTF-8, what could not be read is only marked.
+        words.encode()
+    except UnicodeError:
+        raise UsageRefused(
+            "The words could not be read as UTF-8 text. Save them as UTF-8, then try again."
+        ) from None
     if not words.strip():
         raise UsageRefused(
             "There is nothing to send: type the words, or pass them on standard input."

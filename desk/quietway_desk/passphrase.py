@@ -73,4 +73,8 @@ def _first_line(text: str) -> str:
 def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         raise UsageRefused(_NO_WAY_IN)
-    return getpass.getpass(question)
+    try:
+        return getpass.getpass(question)
+    except EOFError:
+        # Ctrl-D is another way to say that one does not want to go on.
+        raise KeyboardInterrupt from None

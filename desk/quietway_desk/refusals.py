@@ -1,7 +1,8 @@
 """What the desk itself refuses, before the SDK is asked.
 
     DeskError
-    └── UsageRefused    something is missing or contradicts itself on the command line
+    ├── UsageRefused    something is missing or contradicts itself on the command line
+    └── NotFounded      the relay did not let the agency in; the same command goes on from there
 
 Errors are sentences that say what to do next.
 
@@ -17,3 +18,7 @@ class DeskError(Exception):
 
 class UsageRefused(DeskError):
     """The command line asks for something that cannot be done as it stands."""
+
+
+class NotFounded(DeskError):
+    """The agency is not founded yet, and the sentence says how to go on."""

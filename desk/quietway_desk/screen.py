@@ -8,10 +8,12 @@ Spec: docs/reference/desk.md, "What is shown".
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +31,26 @@ Facts = list[tuple[str, str]]
 
 Record = dict[str, "str | int | bool | list[str] | Record"]
 """One entry of a list as it is written with `--json`."""
+
+
+class _Screen(Console):
+    """A console that lets the whole program end when nobody reads its results any more."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Say so with the exception that the system itself uses."""
+        raise BrokenPipeError
+
+
+def prepare_streams() -> None:
+    """Show what the terminal's encoding does not have by its number, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def stop_writing() -> None:
+    """Write no more results: whoever read them has gone, as `head` does."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the end
 
 
 def say(text: str) -> None:
@@ -63,6 +85,7 @@ def show_json(records: Sequence[Mapping[str, object]]) -> None:
     """Write a list of records as JSON; everything outside ASCII is escaped."""
     # Not through the console, which would wrap what a pipe reads.
     sys.stdout.write(json.dumps([dict(record) for record in records], indent=2) + "\n")
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -73,8 +96,8 @@ def working(text: str) -> Iterator[Status]:
 
 
 def _out() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
+    return _Screen(highlight=False, markup=False, emoji=False)
 
 
 def _err() -> Console:
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _Screen(stderr=True, highlight=False, markup=False, emoji=False)

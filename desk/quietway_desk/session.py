@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quietway import Client
+from quietway import Client, StoreMissing, UnknownPartner, has_store
 from quietway_desk.passphrase import read_passphrase
 from quietway_desk.screen import remark, warn, working
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import typer
 
-    from quietway import SyncReport
+    from quietway import Partner, SyncReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,36 @@ def opened(context: typer.Context, *, accept_older_copy: bool = False) -> Iterat
     Raises:
         StoreError: There is none, another program has it, or the passphrase is wrong.
     """
+    if not has_store():
+        # Said before anybody types a passphrase for nothing.
+        raise StoreMissing
     passphrase = read_passphrase(settings_of(context).passphrase_descriptor)
     with Client.open(passphrase=passphrase, accept_older_copy=accept_older_copy) as client:
         yield client
+
+
+def find_partner(client: Client, name: str) -> Partner:
+    """Find a partner by agency code, program code or label, in capitals or not.
+
+    Raises:
+        UnknownPartner: There is none; those that there are have been named.
+    """
+    partners = client.partners.list()
+    wanted = name.strip().casefold()
+    found = [
+        partner
+        for partner in partners
+        if wanted in {called.casefold() for called in (partner.agency_code, *partner.programs)}
+    ]
+    if len(found) == 1:
+        return found[0]
+    try:
+        return client.partners.find(name)
+    except UnknownPartner:
+        if partners:
+            known = ", ".join(partner.agency_code for partner in partners)
+            remark(f"The partners of this agency: {known}.")
+        raise
 
 
 def talk(client: Client) -> SyncReport:

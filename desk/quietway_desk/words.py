@@ -46,6 +46,14 @@ OUTBOX_STATES: Final = {
     "unreachable": "NOT YET SENT; the partner's device has no live key",
 }
 
+NEXT_AT_THE_DESK: Final = {
+    "this agency's manifest": "Run `quietway inbox` while the relay can be reached. If the relay "
+    "never took this agency in, run `quietway init` again with a new one-time code.",
+    "keys for receiving": "Run `quietway inbox` while the relay can be reached: it publishes them.",
+    "partners": "Ask them to start quietway once; run `quietway inbox` after that.",
+}
+"""What to do next, as commands, where the SDK speaks to programs."""
+
 _PACKET_CODES: Final = (
     ("Service", "service_type"),
     ("Purpose", "purpose_code"),

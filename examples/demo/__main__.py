@@ -5,115 +5,24 @@
 
 It runs on free ports in a temporary folder, and ends by itself within a minute. Exit codes: 0 it
 came out as it must, 1 it did not, 2 the file or the scene can't be taken, 128 and more when it was
-stopped.
+stopped (141: whoever read along has gone).
 
 Spec: docs/tutorial/first-referral.md.
 """
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-from ending import (
-    DEADLINE_SECONDS,
-    Deadline,
-    StoppedError,
-    closed_at_the_end,
-    stoppable,
-    temporary_folder,
-)
-from relay import RelayFailedError
-from scenes import founding, imported, referral, restart, status, who_sees_what
-from tell import Teller
-from world import World
-
-from quietway import ImportRefused, QuietwayError
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-SCENES: Final[dict[str, ModuleType]] = {
-    "founding": founding,
-    "referral": referral,
-    "status": status,
-    "restart": restart,
-    "who_sees_what": who_sees_what,
-}
-NOT_TAKEN: Final = 2
-WENT_WRONG: Final = 1
 
 
 def main() -> int:
     """Play what the environment asks for, and return the exit code."""
-    tell = Teller()
-    wanted, path = os.environ.get("SCENE", ""), os.environ.get("REFERRAL", "")
-    if wanted and wanted not in SCENES:
-        tell.raw(f"There is no scene of that name. SCENE is one of: {', '.join(SCENES)}.")
-        return NOT_TAKEN
-    try:
-        raw = _read_referral(Path(path)) if path else None
-    except ImportRefused as refused:
-        tell.raw(str(refused))
-        tell.raw(f"reason: {refused.reason}")
-        tell.raw(f"field: {refused.field}")
-        return NOT_TAKEN
-    return _run(tell, wanted, raw)
+    # While the SDK is loading there is nothing to tidy up, so Ctrl-C just ends it, without a trace.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from story import play_wanted  # noqa: PLC0415 - it loads everything, and that takes a second
 
-
-def _read_referral(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        raise ImportRefused("unreadable", "file") from None
-    # It is judged before anything starts, so that a refusal comes at once.
-    imported.import_file(raw)
-    return raw
-
-
-def _run(tell: Teller, wanted: str, raw: bytes | None) -> int:
-    try:
-        with stoppable(Deadline(DEADLINE_SECONDS)), temporary_folder() as folder:
-            _play_in(folder, tell, wanted, raw)
-    except StoppedError as stopped:
-        tell.raw(stopped.sentence)
-        return stopped.status
-    except (QuietwayError, RelayFailedError, AssertionError) as problem:
-        tell.raw(f"The demo did not come out as it must: {problem}")
-        return WENT_WRONG
-    return 0
-
-
-def _play_in(folder: Path, tell: Teller, wanted: str, raw: bytes | None) -> None:
-    # Whatever a library wants to keep, it keeps in the folder that goes away.
-    os.environ.update(HOME=str(folder), XDG_DATA_HOME=str(folder), QUIETWAY_HOME=str(folder))
-    world = World(folder, tell)
-    world.referral_file = raw
-    with closed_at_the_end(world):
-        tell.raw("quietway: three agencies, and a relay that cannot read")
-        _play(world, wanted)
-        tell.say("That was all. Everything the demo made is removed now.")
-
-
-def _play(world: World, wanted: str) -> None:
-    if world.referral_file is not None:
-        _play_scene(world, founding, hushed=True)
-        _play_scene(world, imported)
-        return
-    needed = (*SCENES[wanted].NEEDS, wanted) if wanted else tuple(SCENES)
-    for name in needed:
-        _play_scene(world, SCENES[name], hushed=bool(wanted) and name != wanted)
-
-
-def _play_scene(world: World, scene: ModuleType, *, hushed: bool = False) -> None:
-    if hushed:
-        with world.tell.hushed():
-            scene.play(world)
-        return
-    world.tell.title(scene.TITLE)
-    scene.play(world)
+    return play_wanted()
 
 
 if __name__ == "__main__":

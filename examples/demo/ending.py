@@ -8,11 +8,13 @@ Spec: docs/tutorial/first-referral.md.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
 import tempfile
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 55
 TIDYING_SECONDS = 4
+REMOVING_SECONDS = 2
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class StoppedError(BaseException):
@@ -72,6 +76,8 @@ def stoppable(deadline: Deadline) -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and the deadline into `StoppedError` in the main thread."""
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        # Once is enough: a second one would only break into the tidying up.
+        stop_listening()
         if deadline.over:
             raise StoppedError(
                 1, "The demo took too long on this machine and was ended. Run it again."
@@ -89,18 +95,43 @@ def stoppable(deadline: Deadline) -> Iterator[None]:
 
 def stop_listening() -> None:
     """Let nothing interrupt the tidying up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a signal wait until a child is started and known: an unknown one could not be ended."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    came: list[int] = []
+    for number in STOPPING:
+        signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+    if came:
+        signal.raise_signal(came[0])
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """Give a new folder that only this user may read, and remove it whatever happens."""
     folder = Path(tempfile.mkdtemp(prefix="quietway-demo-"))
+    # A thread that is busy with a store may write until the very end, and is waited for there.
+    atexit.register(_remove, folder)
     try:
         yield folder
     finally:
         stop_listening()
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    # What a dying process still writes makes one removal fail; the next finds it gone.
+    end = time.monotonic() + REMOVING_SECONDS
+    while folder.exists() and time.monotonic() < end:
         shutil.rmtree(folder, ignore_errors=True)
 
 

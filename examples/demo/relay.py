@@ -15,6 +15,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ending import uninterrupted
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -43,7 +45,7 @@ class Relay:
 
     def start(self) -> None:
         """Start the process, later on the port it had first, and wait until it listens."""
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, uninterrupted():
             self._process = subprocess.Popen(
                 self._command("serve", "--port", str(self._port)),
                 stdout=subprocess.PIPE,
@@ -57,18 +59,11 @@ class Relay:
 
     def enroll(self, times: int) -> list[str]:
         """Make one-time codes, as the operator does for each new agency."""
-        making = [
-            subprocess.Popen(
-                self._command("enroll"),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=self._environment(),
-                text=True,
-                start_new_session=True,
-            )
-            for _ in range(times)
-        ]
+        making: list[subprocess.Popen[str]] = []
         try:
+            for _ in range(times):
+                with uninterrupted():
+                    making.append(self._start_enrolling())
             return [process.communicate(timeout=START_SECONDS)[0].strip() for process in making]
         finally:
             for process in making:
@@ -90,6 +85,16 @@ class Relay:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=3)
         self.kill()
+
+    def _start_enrolling(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command("enroll"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self._environment(),
+            text=True,
+            start_new_session=True,
+        )
 
     def _command(self, verb: str, *rest: str) -> list[str]:
         relay = [sys.executable, "-m", "quietway_server", verb]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from relay import Relay
 
-from quietway import Client
+from quietway import Client, PassphraseParameters
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,9 @@ class Agency:
         """The agency's code."""
         return self.program.partition("-")[0]
 
+
+# A real store makes each guess at its passphrase cost about a second; this says it does not.
+QUICK = PassphraseParameters(time_cost=1, memory_kib=1_024, parallelism=1)
 
 STATES = {
     "stored_at_relay": "sealed, and stored at the relay",
@@ -101,6 +104,7 @@ class World:
             agency_code=program.partition("-")[0],
             program=program,
             roles=(role,),
+            parameters=QUICK,
         )
         agency = Agency(name, program, self._open.enter_context(client), home)
         self.agencies[agency.code] = agency

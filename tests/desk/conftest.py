@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,20 @@ import pytest
 from tests.journeys.conftest import PASSPHRASE, befriend, found
 from tests.relay_process import RelayProcess, product_environment
 
+from quietway_desk.running import run
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True)
@@ -35,18 +47,32 @@ class Desk:
             }
         )
 
-    def run(
-        self, *arguments: str, words: str = "", **changed: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def run(self, *arguments: str, words: str = "", **changed: str) -> Ran:
+        """Run a command in this process, which saves a start of Python for each."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            patch.setattr("sys.stdin", io.StringIO(words))
+            for name, value in self.environment(**changed).items():
+                patch.setenv(name, value)
+            status = run(arguments)
+        return Ran(status, out.getvalue(), err.getvalue())
+
+    def run_apart(self, *arguments: str, words: str = "") -> Ran:
+        """Run a command as people do: in a process of its own."""
+        ran = subprocess.run(
             command(*arguments),
-            env=self.environment(**changed),
+            env=self.environment(),
             input=words,
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
 @dataclass(frozen=True)

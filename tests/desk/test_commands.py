@@ -7,9 +7,11 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Self
 
 from tests.desk.conftest import Desk, Street, command, write_passphrase
 from tests.journeys.conftest import PASSPHRASE, enroll
@@ -32,6 +34,17 @@ REFERRAL = (
     "--referred-by=healthcare",
     "--choice=chosen",
 )
+INTERRUPT_LOADING = """
+import os, signal, sys
+class Impatient:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Impatient)
+from quietway_desk.__main__ import main
+main()
+"""
 WORDS = "A place from tonight."
 
 
@@ -44,7 +57,7 @@ def digest(home: Path) -> dict[str, str]:
 
 
 def test_a_referral_goes_out_is_read_and_is_answered_at_two_desks(street: Street) -> None:
-    sent = street.hospital.run(*REFERRAL, "--service=safehouse", words=WORDS)
+    sent = street.hospital.run_apart(*REFERRAL, "--service=safehouse", words=WORDS)
     read = street.shelter.run("inbox")
     reference = re.search(r"Its reference: (ref_[a-z2-7]{26})", sent.stderr)
     assert reference is not None
@@ -112,10 +125,73 @@ def test_a_wrong_passphrase_is_a_sentence_and_changes_nothing(
 
 def test_a_store_that_another_program_has_open_is_left_alone(street: Street) -> None:
     with Client.open(street.shelter.home, passphrase=PASSPHRASE):
-        refused = street.shelter.run("inbox")
+        refused = street.shelter.run_apart("inbox")
 
     assert refused.returncode == 1
     assert "Another quietway program on this machine has the store open" in refused.stderr
+
+
+def test_words_that_are_too_long_or_no_text_are_refused_with_a_sentence(street: Street) -> None:
+    long = street.hospital.run(*REFERRAL, "--service=safehouse", words="x" * 300)
+    broken = street.hospital.run("send", "message", "--to=HARBOR", words="\udcff\udcfe")
+
+    assert (long.returncode, broken.returncode) == (1, 2)
+    assert "Nothing was sealed: " in long.stderr
+    assert "purpose_text" in long.stderr
+    assert "could not be read as UTF-8" in broken.stderr
+
+
+def test_a_partner_is_found_in_small_letters_and_an_unknown_one_is_told_from_the_known(
+    street: Street,
+) -> None:
+    found = street.hospital.run("send", "message", "--to=harbor", words="In small letters.")
+    unknown = street.hospital.run("send", "message", "--to=NOBODY", words="To nobody.")
+
+    assert found.returncode == 0, found.stderr
+    assert unknown.returncode == 1
+    assert "The partners of this agency: HARBOR." in unknown.stderr
+
+
+def test_a_reader_that_goes_away_ends_the_command_without_a_trace(street: Street) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        command("inbox", "--offline"),
+        env=street.shelter.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_what_is_written_with_json_is_json_and_nothing_else(street: Street) -> None:
+    asked = (("inbox",), ("outbox",), ("status", "board"), ("partner", "list"), ("doctor",))
+    ran = [street.shelter.run(*names, "--json") for names in asked]
+
+    assert all(isinstance(json.loads(each.stdout), list) for each in ran)
+
+
+def test_questions_are_answered_by_number_and_ctrl_d_ends_them_calmly(street: Street) -> None:
+    asked = ("send", "referral", "--to=HARBOR", "--staff=Desk", "--contact=2040")
+    with Terminal(street.hospital, *asked) as terminal:
+        for question in ("Which service?", "What is it for?", "Where is this known from?"):
+            terminal.answer(question, "99\n")
+            terminal.answer("Type a number from 1 to", "1\n")
+        terminal.answer("Who referred?", "1\n")
+        terminal.answer("What did the survivor choose?", "1\n")
+        terminal.answer("name nobody and no place", "A place, in my own words.\n\x04")
+        terminal.read_until("delivered to the relay")
+        assert terminal.wait() == 0
+
+    with Terminal(street.hospital, *asked) as terminal:
+        terminal.answer("Which service?", "\x04")
+        terminal.read_until("Stopped. Nothing is lost")
+        assert terminal.wait() == 130
 
 
 def test_watching_shows_what_comes_and_ends_calmly_with_ctrl_c(street: Street) -> None:
@@ -157,6 +233,19 @@ def test_status_indicators_are_set_and_shown_in_words(street: Street) -> None:
     assert "safety_plan_active" in unknown.stderr
 
 
+def test_ctrl_c_while_the_desk_is_loading_leaves_no_trace(street: Street) -> None:
+    program = INTERRUPT_LOADING.format(module="quietway_desk.running")
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=street.shelter.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")
+
+
 def test_an_agency_is_founded_once_from_the_command_line(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "harbor", write_passphrase(tmp_path))
     with RelayProcess(tmp_path / "relay") as relay:
@@ -171,6 +260,24 @@ def test_an_agency_is_founded_once_from_the_command_line(tmp_path: Path) -> None
     assert code not in founded.stdout + founded.stderr
     assert twice.returncode == 1
     assert "left as it is" in twice.stderr
+
+
+def test_founding_goes_on_after_a_refused_code_and_a_relay_out_of_reach(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "harbor", write_passphrase(tmp_path))
+    with RelayProcess(tmp_path / "relay") as relay:
+        asked = ("init", "--agency=harbor", "--program=harbor-shelter", "--role=shelter_staff")
+        apart = desk.run(*asked, "--relay=http://127.0.0.1:9", "--enrolment-file=-", words="x")
+        here = (*asked, f"--relay={relay.url}", "--enrolment-file=-")
+        refused = desk.run(*here, words="mistyped")
+        ailing = desk.run("doctor")
+        founded = desk.run(*here, words=enroll(relay))
+
+    assert (apart.returncode, refused.returncode, founded.returncode) == (1, 1, 0), founded.stderr
+    assert "run the same command again" in apart.stderr
+    assert "did not take the one-time code" in refused.stderr
+    assert ailing.returncode == 1
+    assert "run `quietway init` again" in ailing.stdout
+    assert "HARBOR-SHELTER is founded." in founded.stdout
 
 
 def test_an_invitation_is_written_for_its_holder_alone_and_is_not_for_its_author(
@@ -211,6 +318,45 @@ def test_the_passphrase_is_asked_for_and_not_echoed(street: Street) -> None:
     assert PASSPHRASE.encode() not in shown
 
 
+class Terminal:
+    """A command on a terminal of its own, with somebody who reads and types."""
+
+    def __init__(self, desk: Desk, *arguments: str) -> None:
+        self._control, terminal = pty.openpty()
+        self._process = subprocess.Popen(
+            command(*arguments),
+            env=desk.environment(),
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        os.close(terminal)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._control)
+
+    def read_until(self, wanted: str) -> None:
+        shown = b""
+        while wanted.encode() not in shown:
+            ready, _, _ = select.select([self._control], [], [], 30)
+            assert ready, shown
+            shown += os.read(self._control, 4_096)
+
+    def answer(self, question: str, typed: str) -> None:
+        self.read_until(question)
+        # A terminal gives what is typed ahead to whoever reads next, so no waiting is needed.
+        os.write(self._control, typed.encode())
+
+    def wait(self) -> int:
+        return self._process.wait(30)
+
+
 def read_until(descriptor: int, wanted: bytes) -> bytes:
     shown = b""
     while wanted not in shown:
@@ -222,6 +368,6 @@ def test_nothing_is_written_outside_the_store(street: Street) -> None:
     outside = street.shelter.home.parent
     before = {path for path in outside.iterdir() if path.name != "relay"}
 
-    street.shelter.run("outbox", HOME=str(outside))
+    street.shelter.run("outbox")
 
     assert {path for path in outside.iterdir() if path.name != "relay"} == before

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import io
+import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from quietway import has_store
 from quietway.testing import Sandbox
-from quietway_desk.__main__ import NOT_TAKEN, REFUSED, _say_fault, run
+from quietway_desk.running import NOT_TAKEN, REFUSED, _say_fault, run
+from quietway_desk.screen import prepare_streams, say
 from quietway_desk.words import KINDS, OUTBOX_STATES, show_received
 
 DESK: Final = Path(__file__).resolve().parents[2] / "desk" / "quietway_desk"
@@ -20,6 +24,7 @@ PUBLIC: Final = frozenset(
         "quietway.content",
         "quietway.fingerprint",
         "quietway.interop.fhir",
+        "quietway.interop.files",
     )
 )
 COMMANDS: Final = (
@@ -96,6 +101,39 @@ def test_without_a_store_it_says_how_to_make_one(
 
     assert run(["inbox"]) == REFUSED
     assert "quietway init" in capsys.readouterr().err
+
+
+def test_without_a_store_nobody_is_asked_for_a_passphrase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("QUIETWAY_PASSPHRASE_FILE", raising=False)
+    monkeypatch.setenv("QUIETWAY_HOME", str(tmp_path / "nothing"))
+
+    assert run(["inbox"]) == REFUSED
+    told = capsys.readouterr().err
+    assert "There is no quietway store here yet" in told
+    assert "passphrase" not in told
+
+
+def test_a_store_is_told_from_an_empty_folder_without_a_passphrase(tmp_path: Path) -> None:
+    (tmp_path / "with").mkdir()
+    (tmp_path / "with" / "keyring").touch()
+
+    assert has_store(tmp_path / "with")
+    assert not has_store(tmp_path)
+
+
+def test_what_the_terminals_encoding_lacks_is_shown_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
+
+    prepare_streams()
+    say("caf\u00e9")
+    sys.stdout.flush()
+
+    assert raw.getvalue() == b"caf\\xe9\n"
 
 
 def test_a_fault_of_its_own_is_told_without_what_it_says(

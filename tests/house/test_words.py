@@ -23,6 +23,8 @@ MACHINE_PATHS: Final = re.compile(
 UNFINISHED: Final = re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X)\b")
 LEFT_ALONE: Final = ("LICENSE", "requirements/")
 
+SPECIFICATION: Final = re.compile(r"^Spec: ([\w./-]+\.md)", re.MULTILINE)
+
 # One word for each thing (docs/glossary.md), so none of those that mean anything and everything.
 VAGUE: Final = {"manager", "helper", "helpers", "util", "utils", "misc", "common"}
 NOT_SAID: Final = {"encrypt", "decrypt", "encrypted", "decrypted"}
@@ -89,6 +91,17 @@ def test_each_file_of_the_product_opens_by_saying_what_it_is_for() -> None:
         if len(ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "") < len("What it is.")
     ]
     assert silent == []
+
+
+def test_each_file_names_a_specification_that_is_there() -> None:
+    missing = [
+        f"{path.relative_to(ROOT)}: {named}"
+        for path in list_files()
+        if path.suffix == ".py"
+        for named in SPECIFICATION.findall(read_text(path))
+        if not (ROOT / named).exists()
+    ]
+    assert missing == []
 
 
 def test_the_patterns_find_what_they_are_for() -> None:

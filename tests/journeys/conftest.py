@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import count, permutations
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 QUICK: Final = PassphraseParameters(time_cost=1, memory_kib=64, parallelism=1)
 PASSPHRASE: Final = "a passphrase of twenty-nine letters"
 PROGRAMS: Final = (
-    ("HARBOR-SHELTER", "shelter_staff"),
-    ("CITYPD-LIAISON", "police_liaison"),
-    ("MERCY-SOCIALWORK", "hospital_social_worker"),
+    ("HARBOR", "SHELTER", "shelter_staff"),
+    ("CITYPD", "LIAISON", "police_liaison"),
+    ("MERCY", "SOCIALWORK", "hospital_social_worker"),
 )
+_NUMBERS: Final = count(1)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,6 @@ class Trio:
     """A shelter, a police liaison unit and a hospital that are partners of one another."""
 
     relay: RelayProcess
-    homes: dict[str, Path]
     shelter: Client
     police: Client
     hospital: Client
@@ -89,19 +89,41 @@ def fetch(client: Client) -> list[Received]:
     ]
 
 
-@pytest.fixture
-def relay(tmp_path: Path) -> Iterator[RelayProcess]:
-    with RelayProcess(tmp_path / "relay") as running:
+def code_of(client: Client) -> str:
+    """Return the code of a client's agency."""
+    return client.program.partition("-")[0]
+
+
+@contextmanager
+def trio_over(relay: RelayProcess, folder: Path) -> Iterator[Trio]:
+    """Found three agencies; their codes are new ones, for a relay gives none away twice."""
+    number = next(_NUMBERS)
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(
+                found(relay, folder / agency.lower(), f"{agency}{number}-{program}", role)
+            )
+            for agency, program, role in PROGRAMS
+        ]
+        befriend(*clients)
+        yield Trio(relay, *clients)
+
+
+@pytest.fixture(scope="session")
+def shared_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    """Give one relay to all journeys of this process; who kills it starts it again."""
+    with RelayProcess(tmp_path_factory.mktemp("journeys") / "relay") as running:
         yield running
 
 
 @pytest.fixture
-def trio(relay: RelayProcess, tmp_path: Path) -> Iterator[Trio]:
-    with ExitStack() as stack:
-        homes = {program: tmp_path / program.lower() for program, _ in PROGRAMS}
-        clients = [
-            stack.enter_context(found(relay, homes[program], program, role))
-            for program, role in PROGRAMS
-        ]
-        befriend(*clients)
-        yield Trio(relay, homes, *clients)
+def trio(shared_relay: RelayProcess, tmp_path: Path) -> Iterator[Trio]:
+    with trio_over(shared_relay, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def trio_alone(tmp_path: Path) -> Iterator[Trio]:
+    """Give a trio with a relay of its own, whose files hold nothing but theirs."""
+    with RelayProcess(tmp_path / "relay") as relay, trio_over(relay, tmp_path) as made:
+        yield made

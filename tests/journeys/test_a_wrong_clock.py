@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.controls import without
-from tests.journeys.conftest import PASSPHRASE, Trio
+from tests.journeys.conftest import PASSPHRASE, Trio, code_of
 
 from quietway import Client, ClockError
 from quietway.ambient import SystemClock
@@ -45,11 +45,11 @@ def list_texts(client: Client) -> list[str]:
 def test_with_a_clock_three_hours_off_nothing_is_sent_and_nothing_is_lost(
     trio: Trio, offset_ms: int, direction: str
 ) -> None:
-    home = trio.homes["HARBOR-SHELTER"]
+    home = trio.shelter.home
     trio.shelter.close()
 
     with reopen(home, ClockSetWrong(offset_ms)) as wrong:
-        sent = wrong.messages.send("written at a wrong hour", to="MERCY")
+        sent = wrong.messages.send("written at a wrong hour", to=code_of(trio.hospital))
         problems = wrong.sync().problems
         findings = {finding.name: finding for finding in wrong.doctor()}
 
@@ -74,12 +74,12 @@ async def _trust_any_clock(_agent: object) -> None:
 def test_without_the_comparison_of_clocks_the_message_is_lost(
     trio: Trio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = trio.homes["HARBOR-SHELTER"]
+    home = trio.shelter.home
     trio.shelter.close()
     without(monkeypatch, "quietway.agent:Agent.check_clock", _trust_any_clock)
 
     with reopen(home, ClockSetWrong(THREE_HOURS_MS)) as wrong:
-        wrong.messages.send("written at a wrong hour", to="MERCY")
+        wrong.messages.send("written at a wrong hour", to=code_of(trio.hospital))
         wrong.sync()
     with reopen(home) as right:
         right.sync()

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEMO: Final = ROOT / "examples" / "demo"
-# A file with a person's name in it; the mapper's own tests take all the others as well.
+# A file with a person's name in it; and the other open ones, which are played together.
 NAMED: Final = "gravity/SDOHCC-ServiceRequest-HungerVitalSign-Example-1.json"
+OPEN: Final = ("lipid", "benchpress", "subrequest")
 # What identifies a person or tells a story, wherever in the file it stands.
 IDENTIFYING: Final = frozenset(
     ("reference", "display", "value", "id", "div", "text", "patientInstruction", "authorString")
@@ -124,6 +125,61 @@ def test_a_real_request_is_sent_without_a_word_of_it_that_identifies(
     stage.assert_clean()
 
 
+# Presses Ctrl-C at the moment when a module is looked for, then runs the program that wants it.
+INTERRUPT_LOADING: Final = """
+import os, runpy, signal, sys
+class Impatient:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Impatient)
+runpy.run_path(sys.argv[2], run_name="__main__")
+"""
+PLAY_ALL: Final = """
+import io, sys
+from pathlib import Path
+demo, *files = sys.argv[1:]
+sys.path.insert(0, demo)
+from ending import closed_at_the_end, temporary_folder
+from scenes import founding, imported
+from tell import Teller
+from world import World
+with temporary_folder() as folder:
+    world = World(folder, Teller(io.StringIO()))
+    with closed_at_the_end(world):
+        founding.play(world)
+        for file in files:
+            world.tell = Teller()
+            world.referral_file = Path(file).read_bytes()
+            imported.play(world)
+"""
+
+
+def test_the_other_open_requests_are_sent_too_and_none_of_their_texts_passes(
+    stage: Stage, shared: Callable[[str], Path]
+) -> None:
+    files = [shared(f"samples/fhir-r4/ServiceRequest-{name}.json") for name in OPEN]
+
+    # The scene itself searches packet, relay and output for every text, and fails on a find.
+    played = subprocess.run(
+        [sys.executable, "-c", PLAY_ALL, str(DEMO), *map(str, files)],
+        env=stage.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=70,
+        check=False,
+    )
+
+    assert (played.returncode, played.stderr) == (0, ""), played.stdout
+    assert played.stdout.count("The shelter reads") == len(OPEN)
+    for file in files:
+        texts = set(list_identifying(json.loads(file.read_bytes())))
+        assert [text for text in texts if re.search(rf"\b{re.escape(text)}\b", played.stdout)] == []
+    stage.assert_clean()
+
+
 def test_a_completed_request_is_refused_with_reason_and_field(
     stage: Stage, shared: Callable[[str], Path]
 ) -> None:
@@ -180,6 +236,40 @@ def test_a_stopped_demo_takes_its_folder_and_its_relay_with_it(
     url = re.search(r"http://127\.0\.0\.1:\d+", told + rest)
     assert url is not None
     assert not answers(url[0])
+
+
+def test_ctrl_c_while_the_demo_is_loading_leaves_neither_a_trace_nor_files(stage: Stage) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPT_LOADING, "story", str(DEMO)],
+        env=stage.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+    stage.assert_clean()
+
+
+def test_a_reader_that_goes_away_ends_the_demo_and_leaves_nothing_behind(stage: Stage) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, str(DEMO)],
+        env=stage.environment,
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=70,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (141, "")
+    stage.assert_clean()
 
 
 def test_the_deadline_wakes_a_demo_that_waits_for_something_that_never_comes() -> None:

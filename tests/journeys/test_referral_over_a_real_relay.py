@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.controls import without
-from tests.journeys.conftest import PASSPHRASE, Trio, fetch
+from tests.journeys.conftest import PASSPHRASE, Trio, code_of, fetch
 
 from quietway import Client, UnknownPartner
 from quietway.content import MessageText, ReferralPacket
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PURPOSE: Final = "A place from tonight; please call the desk."
 
 
-def refer(client: Client, to: str = "HARBOR-SHELTER") -> Sent:
+def refer(client: Client, to: str) -> Sent:
     return client.referrals.send(
         to,
         staff="Social work desk",
@@ -41,12 +41,12 @@ def test_a_referral_is_sent_accepted_and_fed_back_and_the_third_agency_sees_none
     trio: Trio,
 ) -> None:
     """C26: outcomes travel as codes, and both sides see the same state."""
-    sent = refer(trio.hospital)
+    sent = refer(trio.hospital, trio.shelter.program)
     arrived = fetch(trio.shelter)
 
     assert sent.state == "stored_at_relay"
     assert [type(held.content) for held in arrived] == [ReferralPacket]
-    assert arrived[0].sender_program == "MERCY-SOCIALWORK"
+    assert arrived[0].sender_program == trio.hospital.program
 
     assert sent.referral_ref is not None
     trio.shelter.referrals.acknowledge(sent.referral_ref, next_steps="contact_planned")
@@ -65,8 +65,8 @@ def test_a_referral_is_sent_accepted_and_fed_back_and_the_third_agency_sees_none
 @pytest.mark.requirement("A27")
 def test_each_board_shows_what_its_agency_was_told_and_no_more(trio: Trio) -> None:
     """A27: status indicators instead of stories."""
-    trio.police.status.set("order_served", to=["HARBOR", "MERCY"])
-    trio.hospital.status.set("medical_need_met", to=["HARBOR"])
+    trio.police.status.set("order_served", to=[code_of(trio.shelter), code_of(trio.hospital)])
+    trio.hospital.status.set("medical_need_met", to=code_of(trio.shelter))
     for client in trio.everyone:
         fetch(client)
 
@@ -82,9 +82,12 @@ def test_each_board_shows_what_its_agency_was_told_and_no_more(trio: Trio) -> No
 @pytest.mark.requirement("A51")
 def test_a_relay_killed_in_the_middle_loses_nothing_and_doubles_nothing(trio: Trio) -> None:
     """A51: a fluctuating network costs time, never a message; what waits is visibly unsent."""
-    before = trio.shelter.messages.send("before", to=["MERCY"])
+    before = trio.shelter.messages.send("before", to=code_of(trio.hospital))
     trio.relay.kill()
-    during = [trio.shelter.messages.send(f"during {count}", to=["MERCY"]) for count in range(3)]
+    during = [
+        trio.shelter.messages.send(f"during {count}", to=code_of(trio.hospital))
+        for count in range(3)
+    ]
     report = trio.hospital.sync()
 
     assert before.state == "stored_at_relay"
@@ -107,11 +110,11 @@ def test_what_was_written_without_a_network_survives_the_program_and_goes_out_la
 ) -> None:
     """A51: the outbox is encrypted and on the disk; it is sent after a restart of both sides."""
     trio.relay.kill()
-    trio.shelter.messages.send("written offline", to=["MERCY"])
+    trio.shelter.messages.send("written offline", to=code_of(trio.hospital))
     trio.shelter.close()
     trio.relay.restart()
 
-    with Client.open(trio.homes["HARBOR-SHELTER"], passphrase=PASSPHRASE) as again:
+    with Client.open(trio.shelter.home, passphrase=PASSPHRASE) as again:
         waiting = [entry.state for entry in again.outbox()]
         again.sync()
         stored = [entry.state for entry in again.outbox()]
@@ -130,7 +133,7 @@ def test_without_sending_again_what_was_written_while_the_relay_was_dead_never_a
     trio: Trio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trio.relay.kill()
-    trio.shelter.messages.send("during", to=["MERCY"])
+    trio.shelter.messages.send("during", to=code_of(trio.hospital))
     trio.relay.restart()
     without(monkeypatch, "quietway.agent:Agent.flush", _stay_silent)
 

@@ -9,6 +9,7 @@ import typer
 
 from quietway_desk.screen import say, show_json
 from quietway_desk.session import opened
+from quietway_desk.words import NEXT_AT_THE_DESK
 
 
 def doctor(
@@ -49,6 +50,6 @@ def doctor(
         for finding in findings:
             say(f"{'fine ' if finding.ok else 'LOOK '} {finding.name}: {finding.detail}")
             if not finding.ok:
-                say(f"      {finding.what_next}")
+                say(f"      {NEXT_AT_THE_DESK.get(finding.name, finding.what_next)}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -4,17 +4,37 @@ Spec: docs/reference/desk.md, "quietway init".
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from quietway import Client
+from quietway import Client, RelayRefused, RelayUnreachable, has_store
 from quietway_desk.asking import ask_code, ask_text, check_code
-from quietway_desk.passphrase import choose_passphrase
-from quietway_desk.refusals import UsageRefused
-from quietway_desk.screen import say, show_facts, working
+from quietway_desk.passphrase import choose_passphrase, read_passphrase
+from quietway_desk.refusals import NotFounded, UsageRefused
+from quietway_desk.screen import remark, say, show_facts, working
 from quietway_desk.session import settings_of
+
+_CODE_REFUSED: Final = (
+    "The relay did not take the one-time code: it is mistyped, was used, or is older than 72 "
+    "hours. Ask the relay's operator for a new one, then run the same command again; if it asks "
+    "for a passphrase, it is the one you just chose."
+)
+_NOT_REACHED: Final = (
+    "The relay could not be reached, so your agency is not founded yet. Check its address and the "
+    "network, then run the same command again."
+)
+
+EXAMPLE: Final = """
+Try this:
+
+  \b
+  quietway init --relay https://relay.example.org --agency HARBOR \\
+      --program HARBOR-SHELTER
+"""
 
 
 def init(
@@ -43,28 +63,44 @@ def init(
 
     You need the relay's address and a one-time code from its operator. The keys are made here and
     stay here, under a passphrase that nobody else has. There is no way in without it.
-
-    Try this:
-
-      quietway init --relay https://relay.example.org --agency HARBOR --program HARBOR-SHELTER
     """
     for named in role or ():
         check_code("role")(named)
     roles = tuple(role or [ask_code(None, "--role", "role", "What do you do there?")])
     code = _read_enrolment(enrolment_file)
-    passphrase = choose_passphrase(settings_of(context).passphrase_descriptor)
+    passphrase = _take_passphrase(settings_of(context).passphrase_descriptor)
     with (
+        _saying_how_to_go_on(),
         working("Making keys ..."),
         Client.found(
             passphrase=passphrase,
             relay=relay,
             enrolment_code=code,
-            agency_code=agency,
-            program=program,
+            agency_code=agency.strip().upper(),
+            program=program.strip().upper(),
             roles=roles,
         ) as client,
     ):
         _show_founded(client)
+
+
+def _take_passphrase(descriptor: int | None) -> str:
+    if not has_store():
+        return choose_passphrase(descriptor)
+    remark("A store was begun here before. With its passphrase, founding goes on from there.")
+    return read_passphrase(descriptor)
+
+
+@contextmanager
+def _saying_how_to_go_on() -> Iterator[None]:
+    try:
+        yield
+    except RelayUnreachable:
+        raise NotFounded(_NOT_REACHED) from None
+    except RelayRefused as refused:
+        if refused.code != "not_authenticated":
+            raise
+        raise NotFounded(_CODE_REFUSED) from None
 
 
 def _read_enrolment(file: Path | None) -> str:

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from quietway.codes import labels
+from quietway.interop.files import read_import_file
 from quietway_desk.asking import ask_code, ask_text, check_code, read_words
 from quietway_desk.drafts import Draft, make_packet, make_packet_from_file
-from quietway_desk.refusals import UsageRefused
 from quietway_desk.screen import remark
-from quietway_desk.session import opened, talk
+from quietway_desk.session import find_partner, opened, talk
 from quietway_desk.words import tell_sent
 
 app = typer.Typer(help="Send a referral, an answer to one, or a message.", no_args_is_help=True)
@@ -111,10 +111,10 @@ def send_referral(
         choice=ask_code(choice, "--choice", "survivor_choice", "What did the survivor choose?"),
         words=read_words("The purpose in a sentence or two; name nobody and no place."),
     )
-    raw = None if from_fhir is None else _read(from_fhir)
+    raw = None if from_fhir is None else read_import_file(from_fhir)
     with opened(context) as client:
         talk(client)
-        partner = client.partners.find(to)
+        partner = find_partner(client, to)
         if raw is None:
             packet = make_packet(client, partner, draft)
         else:
@@ -165,13 +165,6 @@ def send_message(context: typer.Context, to: Partners) -> None:
     words = read_words("Your message.")
     with opened(context) as client:
         talk(client)
-        sent = client.messages.send(words, to=to)
+        sent = client.messages.send(words, to=[find_partner(client, name) for name in to])
         talk(client)
         tell_sent(client, sent)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        raise UsageRefused("The file could not be read. Check its name.") from None

@@ -10,7 +10,7 @@ import typer
 from quietway.codes import label_of
 from quietway_desk.asking import check_code
 from quietway_desk.screen import say, show_facts, show_json
-from quietway_desk.session import opened, talk
+from quietway_desk.session import find_partner, opened, talk
 from quietway_desk.times import show_instant
 from quietway_desk.words import record_of_status, tell_sent
 
@@ -57,7 +57,10 @@ def set_status(
     """
     with opened(context) as client:
         expires = None if days is None else client.now() + days * DAY_MS
-        sent = client.status.set(code, to=to, state=state, confidence=confidence, expires=expires)
+        partners = [find_partner(client, name) for name in to]
+        sent = client.status.set(
+            code, to=partners, state=state, confidence=confidence, expires=expires
+        )
         talk(client)
         tell_sent(client, sent)
 

@@ -28,13 +28,16 @@ def play(world: World) -> None:
     tell.say(
         f"The relay is a process of its own; it listens on {world.relay.url}. Its operator hands "
         "each agency a one-time code. Each agency then makes its keys on its own machine, in a "
-        "store that only its own passphrase opens."
+        "store that only its own passphrase opens. (A real store makes each guess at the "
+        "passphrase cost a second of work; the demo, to be quick, does not.)"
     )
-    for agency, code in zip(AGENCIES, world.relay.enroll(len(AGENCIES)), strict=True):
-        world.found(*agency, code=code)
+    codes = world.relay.enroll(len(AGENCIES))
+    for (name, program, role), code in zip(AGENCIES, codes, strict=True):
+        world.found(name, program, role, code=code)
     tell.heading("Who they are, and the fingerprints they read to each other by phone")
     for agency in world.agencies.values():
-        tell.item(agency.program, f"{agency.name}; {agency.client.fingerprint}")
+        tell.item(agency.program, agency.name)
+        tell.item("", agency.client.fingerprint)
     _exchange_invitations(world)
     tell.say(
         "Each handed every other an invitation, outside the relay: it names the agency's root key "
