@@ -45,6 +45,16 @@ def open_store(settings: Settings) -> SqliteStore:
     Raises:
         StartError: It can't be used; the sentence says what to do.
     """
+    make_folder(settings)
+    return SqliteStore(settings.database, max_bytes=settings.max_database_bytes or None)
+
+
+def make_folder(settings: Settings) -> None:
+    """Make the database's folder where it is missing.
+
+    Raises:
+        StartError: It can't be made; the sentence says what to do.
+    """
     folder = settings.database.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,7 +63,6 @@ def open_store(settings: Settings) -> SqliteStore:
             f"The folder {folder} can't be made: choose another with --database, or give this user"
             " the right to write there."
         ) from None
-    return SqliteStore(settings.database, max_bytes=settings.max_database_bytes or None)
 
 
 def assemble(

@@ -23,10 +23,11 @@ import uvicorn
 
 from quietway_schemas.frames import MAX_FRAME_BYTES
 from quietway_server.api.app import make_door
-from quietway_server.bootstrap import SystemClock, assemble, open_store
+from quietway_server.bootstrap import SystemClock, assemble, make_folder, open_store
 from quietway_server.connections import BoundedConnection
 from quietway_server.errors import StartError
 from quietway_server.log import log_event, log_loop_failure
+from quietway_server.store.ownership import own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,8 @@ def serve(settings: Settings) -> int:
         factory = importlib.import_module("uvloop").new_event_loop if loop else None
         if not settings.public_url:
             settings = dataclasses.replace(settings, public_url=f"http://{host}:{port}")
-        with asyncio.Runner(loop_factory=factory) as runner:
+        make_folder(settings)
+        with own(settings.database), asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(_run(settings, listening, f"http://{host}:{port}"))
 
 

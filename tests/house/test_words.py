@@ -107,6 +107,6 @@ def test_each_file_names_a_specification_that_is_there() -> None:
 def test_the_patterns_find_what_they_are_for() -> None:
     for folder in ("home", "root", "work", "Users"):
         assert MACHINE_PATHS.search(f"see /{folder}/ada")
-    for path in ("docs/home/page", "https://example.org/users/1", "net/work/x"):
+    for path in ("docs/home/page", "https://example.org/users/1", "a/network/x"):
         assert not MACHINE_PATHS.search(path)
     assert UNFINISHED.search("# TO" + "DO: later")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlcipher3.dbapi2
+from tests.controls import without
 from tests.relay_process import RelayProcess, product_environment, run_relay, wait_until
 from tests.server.agency import CLIENT, PARTNER, Agency, join, problem_code
 from tests.server.conftest import held_by, make_code
@@ -21,6 +22,8 @@ from tests.server.conftest import held_by, make_code
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.frames import MailboxPage
 from quietway_server.__main__ import main
+from quietway_server.errors import StartError
+from quietway_server.store.ownership import own
 from quietway_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -91,6 +94,25 @@ def test_a_taken_port_is_one_sentence_that_says_what_to_do(tmp_path: Path) -> No
     assert (done.returncode, said.count("\n")) == (2, 1)
     assert f"Port {port} is taken" in said
     assert "--port" in said
+
+
+def test_a_second_relay_on_the_same_database_is_refused(
+    sweeping: RelayProcess, sentence: Callable[..., str]
+) -> None:
+    said = sentence("serve", "--port", "0", "--database", str(sweeping.database))
+    assert "Another relay serves" in said
+    assert "--database" in said
+
+
+def test_control_without_the_lock_two_relays_serve_one_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "relay.db"
+    with own(database), pytest.raises(StartError), own(database):
+        pass
+    without(monkeypatch, "quietway_server.store.ownership:_lock", lambda _: None)
+    with own(database), own(database):
+        pass
 
 
 def test_a_folder_that_cant_be_written_is_one_sentence(
