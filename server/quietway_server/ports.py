@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from quietway_schemas.envelope import Header, SubmissionRecord
@@ -143,9 +143,9 @@ class EnvelopeStore(Protocol):
         ...
 
     def find_seen(
-        self, wanted: Collection[bytes], envelopes: Collection[bytes]
+        self, wanted: Collection[tuple[bytes, bytes]]
     ) -> dict[tuple[bytes, bytes], bytes]:
-        """Give the record hashes of what came before, by (mailbox, envelope id); maybe more."""
+        """Give the record hashes of what came before, by (mailbox, envelope id)."""
         ...
 
     def append(self, arrivals: Sequence[Arrival]) -> None:
@@ -217,13 +217,13 @@ class LaneStore(Protocol):
     """Who may send: hashes of capabilities and counters."""
 
     def find_lanes(
-        self, digest: bytes, weeks: Collection[str], agencies: Collection[bytes]
+        self, digests: Collection[bytes], weeks: Collection[str], agencies: Collection[bytes]
     ) -> list[LaneRow]:
-        """Give the lanes that a capability opens in these weeks at these agencies."""
+        """Give the lanes that these capabilities open in these weeks at these agencies."""
         ...
 
-    def count_use(self, lane: LaneRow, envelopes: int) -> None:
-        """Add to a lane's counter."""
+    def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
+        """Add to the counters of lanes, in envelopes."""
         ...
 
     def find_week(self, agency: bytes, week: str) -> WeekRow | None:

@@ -90,11 +90,11 @@ def test_what_was_appended_is_seen_within_its_own_transaction(store: Store) -> N
     key = (MAILBOX, arrival.record.header.envelope_id.value)
     with store.writing() as transaction:
         transaction.append([arrival])
-        assert transaction.find_seen([MAILBOX], [key[1]])[key] == arrival.record_hash
+        assert transaction.find_seen([key])[key] == arrival.record_hash
         transaction.acknowledge(MAILBOX, through=1, seqs=())
     assert _seqs(store) == []
     with store.reading() as transaction:
-        assert transaction.find_seen([MAILBOX], [key[1]])[key] == arrival.record_hash
+        assert transaction.find_seen([key])[key] == arrival.record_hash
 
 
 def test_acknowledging_deletes_and_never_counts_beyond_the_end(store: Store) -> None:
@@ -135,12 +135,12 @@ def test_lanes_are_found_counted_and_keep_their_counter(store: Store) -> None:
     lanes = [(b"1" * 32, "normal"), (b"2" * 32, "crisis")]
     with store.writing() as transaction:
         transaction.replace_week(AGENCY, "2026-W47", WeekRow(1, b"w" * 32), lanes)
-        (lane,) = transaction.find_lanes(b"1" * 32, ["2026-W46", "2026-W47"], [AGENCY, OTHER])
-        transaction.count_use(lane, 3)
+        (lane,) = transaction.find_lanes([b"1" * 32], ["2026-W46", "2026-W47"], [AGENCY, OTHER])
+        transaction.count_uses({lane: 3})
         transaction.replace_week(AGENCY, "2026-W47", WeekRow(2, b"v" * 32), lanes[:1])
-        (again,) = transaction.find_lanes(b"1" * 32, ["2026-W47"], [AGENCY])
+        (again,) = transaction.find_lanes([b"1" * 32], ["2026-W47"], [AGENCY])
         assert again.used == 3
-        assert transaction.find_lanes(b"2" * 32, ["2026-W47"], [AGENCY]) == []
+        assert transaction.find_lanes([b"2" * 32], ["2026-W47"], [AGENCY]) == []
         assert transaction.find_week(AGENCY, "2026-W47") == WeekRow(2, b"v" * 32)
         assert transaction.find_week(AGENCY, "2026-W48") is None
 
@@ -158,7 +158,7 @@ def test_a_device_that_is_gone_takes_everything_with_it(store: Store) -> None:
         }
         assert set(transaction.find_mailboxes([MAILBOX, b"M" * 16])) == {b"M" * 16}
         assert transaction.find_epoch_batch(DEVICE.device) is None
-        assert not transaction.find_seen([MAILBOX], [arrival.record.header.envelope_id.value])
+        assert not transaction.find_seen([(MAILBOX, arrival.record.header.envelope_id.value)])
     assert _seqs(store) == []
 
 

@@ -217,7 +217,7 @@ async def test_control_with_the_answer_before_the_commit_it_would_be_lost(
     def answer_first(writer: Writer, group: list[object]) -> None:
         with writer._store.writing() as transaction:
             for job in group:
-                job.result = job.work(transaction)  # type: ignore[attr-defined]  # a private class
+                (job.result,) = job.run(transaction, [job.item])  # type: ignore[attr-defined]  # a private class
             writer._loop.call_soon_threadsafe(writer._answer, list(group))
             committing.wait(10)
         group.clear()

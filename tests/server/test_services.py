@@ -119,7 +119,7 @@ async def test_control_without_the_memory_of_what_came_it_would_be_stored_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     without(
-        monkeypatch, "quietway_server.services.ingest:_Ledger.is_repeated", lambda *_, **__: False
+        monkeypatch, "quietway_server.services.ingest:_Ledger._is_repeated", lambda *_, **__: False
     )
     assert await _send_twice(_open_memory()) == 2
 

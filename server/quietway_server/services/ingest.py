@@ -1,5 +1,9 @@
 """Take in envelopes: check the right to send, recognise what came before, number what is new.
 
+Theory of operation: whatever batches have queued when the writing thread is ready are judged
+together, each by itself and in the order in which they came: what is asked of the store, and what
+is written to it, is asked and written once for all of them.
+
 Rules: a batch is taken whole or not at all, and every check runs before the first write. What the
 relay answers says nothing about whether a mailbox exists: no such mailbox and no such lane look
 alike. Nothing records which lane an envelope came through.
@@ -9,8 +13,10 @@ Spec: docs/spec/relay-protocol.md, "Submitting".
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quietway_crypto.lanes import hash_capability
@@ -19,7 +25,7 @@ from quietway_server.errors import RefusedError
 from quietway_server.ports import Arrival
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from quietway_schemas.envelope import SubmissionRecord
     from quietway_schemas.instants import Instant
@@ -49,98 +55,171 @@ class Ingest:
             RefusedError: `not_found`, `conflict`, `mailbox_full`, `over_quota`, `overloaded`.
             StoreError: The batch was not stored.
         """
-        digest, now = hash_capability(capability), self.clock.now()
-        hashes = [hashlib.sha256(record.pack()).digest() for record in records]
-        batch = _Batch(tuple(records), tuple(hashes), digest, now, self.quota)
-        arrivals = await self.writer.write(batch.accept, body_bytes=body_bytes)
-        for mailbox, latest in {
-            arrival.record.header.mailbox.value: arrival.seq for arrival in arrivals
-        }.items():
-            self.delivery.wake(mailbox, latest)
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(error: BaseException | None) -> None:
+            if answer.done():  # whoever asked is gone
+                return
+            if error is None:
+                answer.set_result(None)
+            else:
+                answer.set_exception(error)
+
+        digest = hash_capability(capability)
+        self.hand_in(digest, records, settle, body_bytes=body_bytes)
+        await answer
         return len(records)
+
+    def hand_in(
+        self,
+        lane: bytes,
+        records: Sequence[SubmissionRecord],
+        settle: Callable[[BaseException | None], None],
+        *,
+        body_bytes: int,
+    ) -> None:
+        """Hand in a batch, and do not wait for it.
+
+        Args:
+            lane: The hash of the capability that was shown.
+            records: The batch.
+            settle: Is told when the batch is durable, or with the error of `submit`.
+            body_bytes: What the batch holds in memory.
+
+        Raises:
+            RefusedError: `overloaded`.
+        """
+
+        def wake(arrivals: list[Arrival] | None, error: BaseException | None) -> None:
+            for arrival in arrivals or ():
+                self.delivery.wake(arrival.record.header.mailbox.value, arrival.seq)
+            settle(error)
+
+        batch = Batch.of(records, lane=lane)
+        self.writer.hand_in(self.accept, batch, wake, body_bytes=body_bytes)
+
+    def accept(
+        self, transaction: Transaction, batches: Sequence[Batch]
+    ) -> list[list[Arrival] | RefusedError]:
+        """Run in the writing thread: decide on all batches, then write what is new."""
+        ledger = _Ledger(transaction, batches, quota=self.quota, now=self.clock.now())
+        outcomes: list[list[Arrival] | RefusedError] = []
+        for batch in batches:
+            try:
+                outcomes.append(ledger.take(batch))
+            except RefusedError as refused:
+                outcomes.append(refused)
+        transaction.append(ledger.arrivals)
+        transaction.count_uses(ledger.used)
+        return outcomes
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class Batch:
+    """Records that are stored together or not at all, with what the decision needs.
+
+    Attributes:
+        records: The records.
+        keys: (mailbox, envelope id) of each.
+        hashes: SHA-256 of each record's bytes.
+        lane: The hash of the capability that was shown.
+    """
+
     records: tuple[SubmissionRecord, ...]
+    keys: tuple[tuple[bytes, bytes], ...]
     hashes: tuple[bytes, ...]
-    capability_digest: bytes
-    now: Instant
-    quota: Quota
+    lane: bytes
 
-    def accept(self, transaction: Transaction) -> list[Arrival]:
-        """Run in the writing thread: decide on all records, then write those that are new."""
-        mailboxes = transaction.find_mailboxes({r.header.mailbox.value for r in self.records})
-        agencies = {row.agency for row in mailboxes.values()}
-        lanes = {
-            lane.agency: lane
-            for lane in transaction.find_lanes(
-                self.capability_digest, sendable_weeks(now=self.now), agencies
-            )
-        }
-        ledger = _Ledger(self.quota, mailboxes, lanes)
-        ledger.seen.update(
-            transaction.find_seen(mailboxes, {r.header.envelope_id.value for r in self.records})
+    @classmethod
+    def of(cls, records: Sequence[SubmissionRecord], *, lane: bytes) -> Batch:
+        """Prepare a batch, outside the writing thread."""
+        headers = [record.header for record in records]
+        return cls(
+            tuple(records),
+            tuple((header.mailbox.value, header.envelope_id.value) for header in headers),
+            tuple(hashlib.sha256(record.pack()).digest() for record in records),
+            lane,
         )
-        arrivals = self._decide(ledger)
-        transaction.append(arrivals)
-        for agency, lane in lanes.items():
-            if ledger.used.get(agency, 0):
-                transaction.count_use(lane, ledger.used[agency])
-        return arrivals
 
-    def _decide(self, ledger: _Ledger) -> list[Arrival]:
-        arrivals = []
-        for index, (record, digest) in enumerate(zip(self.records, self.hashes, strict=True)):
-            if ledger.is_repeated(record, digest, index=index):
-                continue
-            seq = ledger.take_number(record, index=index)
-            expires = expiry_of(record.header.class_, now=self.now)
-            arrivals.append(Arrival(record, seq, digest, expires))
-        return arrivals
+
+@dataclass(slots=True)
+class _Page:
+    """What one batch adds to the ledger, once all of it is taken."""
+
+    seen: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    new: Counter[bytes] = field(default_factory=Counter)
+    used: Counter[LaneRow] = field(default_factory=Counter)
+    arrivals: list[Arrival] = field(default_factory=list)
 
 
 class _Ledger:
-    """What a batch would change, kept while it is decided on."""
+    """What a group of batches would change, kept while they are decided on, one by one."""
 
     def __init__(
-        self, quota: Quota, mailboxes: dict[bytes, MailboxRow], lanes: dict[bytes, LaneRow]
+        self, transaction: Transaction, batches: Sequence[Batch], *, quota: Quota, now: Instant
     ) -> None:
+        keys = {key for batch in batches for key in batch.keys}
         self._quota = quota
-        self._mailboxes = mailboxes
-        self._lanes = lanes
-        self._new: dict[bytes, int] = {}
-        self.used: dict[bytes, int] = {}
-        self.seen: dict[tuple[bytes, bytes], bytes] = {}
+        self._now = now
+        self._mailboxes = transaction.find_mailboxes({mailbox for mailbox, _ in keys})
+        self._lanes = {
+            (lane.agency, lane.digest): lane
+            for lane in transaction.find_lanes(
+                {batch.lane for batch in batches},
+                sendable_weeks(now=now),
+                {row.agency for row in self._mailboxes.values()},
+            )
+        }
+        self._seen = transaction.find_seen(keys)
+        self._new: Counter[bytes] = Counter()
+        self.used: Counter[LaneRow] = Counter()
+        self.arrivals: list[Arrival] = []
 
-    def is_repeated(self, record: SubmissionRecord, digest: bytes, *, index: int) -> bool:
-        """Tell whether these bytes came before.
+    def take(self, batch: Batch) -> list[Arrival]:
+        """Take a batch whole, or leave no trace of it.
 
         Raises:
-            RefusedError: `not_found`, or `conflict` where the id came before with other bytes.
+            RefusedError: `not_found`, `conflict`, `mailbox_full` or `over_quota`.
         """
-        row = self._mailboxes.get(record.header.mailbox.value)
-        if row is None or row.agency not in self._lanes:
+        page = _Page()
+        for index, (record, key, digest) in enumerate(
+            zip(batch.records, batch.keys, batch.hashes, strict=True)
+        ):
+            row, lane = self._find(key[0], batch.lane, index=index)
+            if not self._is_repeated(page, key, digest, index=index):
+                seq = self._take_number(page, row, lane, index=index)
+                expires = expiry_of(record.header.class_, now=self._now)
+                page.arrivals.append(Arrival(record, seq, digest, expires))
+        self._seen.update(page.seen)
+        self._new.update(page.new)
+        self.used.update(page.used)
+        self.arrivals += page.arrivals
+        return page.arrivals
+
+    def _find(self, mailbox: bytes, lane: bytes, *, index: int) -> tuple[MailboxRow, LaneRow]:
+        row = self._mailboxes.get(mailbox)
+        opened = None if row is None else self._lanes.get((row.agency, lane))
+        if row is None or opened is None:
             raise RefusedError("not_found", index=index)
-        key = (row.mailbox, record.header.envelope_id.value)
-        known = self.seen.get(key)
+        return row, opened
+
+    def _is_repeated(
+        self, page: _Page, key: tuple[bytes, bytes], digest: bytes, *, index: int
+    ) -> bool:
+        """Tell whether these bytes came before; other bytes under their id are a conflict."""
+        known = page.seen.get(key) or self._seen.get(key)
         if known is None:
-            self.seen[key] = digest
+            page.seen[key] = digest
             return False
         if known != digest:
             raise RefusedError("conflict", index=index)
         return True
 
-    def take_number(self, record: SubmissionRecord, *, index: int) -> int:
-        """Give the next number of the record's mailbox.
-
-        Raises:
-            RefusedError: `mailbox_full` or `over_quota`.
-        """
-        row = self._mailboxes[record.header.mailbox.value]
-        new, used = self._new.get(row.mailbox, 0), self.used.get(row.agency, 0)
+    def _take_number(self, page: _Page, row: MailboxRow, lane: LaneRow, *, index: int) -> int:
+        new = self._new[row.mailbox] + page.new[row.mailbox]
+        used = self.used[lane] + page.used[lane]
         self._quota.check_mailbox(row.waiting + new, index=index)
-        self._quota.check_lane(self._lanes[row.agency].used + used, index=index)
-        self._new[row.mailbox] = new + 1
-        self.used[row.agency] = used + 1
+        self._quota.check_lane(lane.used + used, index=index)
+        page.new[row.mailbox] += 1
+        page.used[lane] += 1
         return row.latest + new + 1

@@ -2,11 +2,12 @@
 
 Theory of operation: whoever wants to write hands in a job and waits. The writing thread takes
 everything that has queued, runs it in one transaction, commits once, and only then answers all of
-it: one sync of the disk serves the whole group, and nobody waits for company. A job either refuses
-before it has written anything or does not refuse; so a refusal leaves the group as it is. When the
-group can't be committed, each job is tried once more by itself: one that is broken, or that finds
-the disk full, then fails alone. A failed disk ends the process, because a sync that failed once may
-claim to succeed later.
+it: one sync of the disk serves the whole group, and nobody waits for company. Jobs of one kind run
+together, so that a hundred batches cost as many statements as one; the kinds take turns in the
+order in which they first came. A job either refuses before it has written anything or does not
+refuse; so a refusal leaves the group as it is. When the group can't be committed, each job is tried
+once more by itself: one that is broken, or that finds the disk full, then fails alone. A failed
+disk ends the process, because a sync that failed once may claim to succeed later.
 
 Spec: docs/spec/relay-protocol.md, "Ground rules"; docs/decisions/relay-group-commit.md.
 """
@@ -18,7 +19,7 @@ import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from quietway_server.core.quota import BUSY_RETRY_SECONDS
 from quietway_server.errors import (
@@ -30,26 +31,34 @@ from quietway_server.errors import (
 from quietway_server.log import log_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from quietway_server.ports import Store, Transaction
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 GROUP_JOBS: Final = 512
+GROUP_BYTES: Final = 8 * 1024 * 1024
 QUEUED_JOBS: Final = 8192
 QUEUED_BYTES: Final = 64 * 1024 * 1024
 
+Run: TypeAlias = "Callable[[Transaction, Sequence[Item]], Sequence[T | RefusedError]]"
+"""Runs the items of several jobs, and gives an outcome for each, in their order."""
+Settle: TypeAlias = "Callable[[T | None, BaseException | None], None]"
+"""Is told in the event loop's thread how a job came out: its result, or its error."""
+
 
 @dataclass(slots=True, eq=False)
-class _Job(Generic[T]):
-    """A piece of work, and then its outcome."""
+class _Job:
+    """A piece of work, and then its outcome. What its item and result are, its owner knows."""
 
-    work: Callable[[Transaction], T]
-    answer: asyncio.Future[T]
+    run: Run[Any, Any]
+    item: Any
+    settle: Settle[Any]
     body_bytes: int
     frees: bool
-    result: T | None = None
+    result: Any = None
     error: BaseException | None = None
 
 
@@ -64,7 +73,7 @@ class Writer:
     def __init__(self, store: Store, *, on_failure: Callable[[], None]) -> None:
         self._store = store
         self._on_failure = on_failure
-        self._queue: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._queued_jobs = 0
         self._queued_bytes = 0
         self._lacks_reserve = False
@@ -88,14 +97,36 @@ class Writer:
             StorageFullError: There is no room.
             StorageFailedError: The storage has failed.
         """
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self.hand_in(_run_each, work, _into(answer), body_bytes=body_bytes, frees=frees)
+        return await answer
+
+    def hand_in(
+        self,
+        run: Run[Item, T],
+        item: Item,
+        settle: Settle[T],
+        *,
+        body_bytes: int = 0,
+        frees: bool = False,
+    ) -> None:
+        """Hand in a job that may run together with others of its kind; do not wait for it.
+
+        Args:
+            run: The kind: jobs with the same one run together, in the order they were handed in.
+            item: What this job adds.
+            settle: Is told the outcome when it is durable, or the error of `write`.
+            body_bytes: What the job holds in memory.
+            frees: Whether it makes room.
+
+        Raises:
+            RefusedError: `overloaded`, because too much is waiting.
+        """
         if self._queued_jobs >= QUEUED_JOBS or self._queued_bytes + body_bytes > QUEUED_BYTES:
             raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
-        job = _Job(work, self._loop.create_future(), body_bytes, frees)
         self._queued_jobs += 1
         self._queued_bytes += body_bytes
-        self._queue.put(job)
-        answer: T = await job.answer
-        return answer
+        self._queue.put(_Job(run, item, settle, body_bytes, frees))
 
     async def tidy(self) -> None:
         """Clear the store's files of what was deleted, after everything that has queued by now.
@@ -124,12 +155,14 @@ class Writer:
                 self._commit(group)
                 self._loop.call_soon_threadsafe(self._answer, group)
 
-    def _take_group(self) -> tuple[list[_Job[object]], bool]:
+    def _take_group(self) -> tuple[list[_Job], bool]:
         taken = self._queue.get()
-        group: list[_Job[object]] = []
+        group: list[_Job] = []
+        held = 0
         while taken is not None:
             group.append(taken)
-            if len(group) == GROUP_JOBS:
+            held += taken.body_bytes
+            if len(group) == GROUP_JOBS or held >= GROUP_BYTES:
                 return group, True
             try:
                 taken = self._queue.get_nowait()
@@ -137,7 +170,7 @@ class Writer:
                 return group, True
         return group, False
 
-    def _commit(self, group: list[_Job[object]]) -> None:
+    def _commit(self, group: list[_Job]) -> None:
         if self._failed:
             for job in group:
                 job.error = StorageFailedError()
@@ -154,16 +187,18 @@ class Writer:
             except Exception:  # noqa: BLE001, whatever it was, each job now meets it alone
                 self._commit_each(group)
 
-    def _commit_together(self, group: list[_Job[object]]) -> None:
+    def _commit_together(self, group: list[_Job]) -> None:
+        kinds: dict[Run[Any, Any], list[_Job]] = {}
+        for job in group:
+            kinds.setdefault(job.run, []).append(job)
         with self._store.writing() as transaction:
-            for job in group:
-                job.result = job.error = None
-                try:
-                    job.result = job.work(transaction)
-                except RefusedError as refused:
-                    job.error = refused
+            for run, jobs in kinds.items():
+                outcomes = run(transaction, [job.item for job in jobs])
+                for job, outcome in zip(jobs, outcomes, strict=True):
+                    refused = isinstance(outcome, RefusedError)
+                    job.result, job.error = (None, outcome) if refused else (outcome, None)
 
-    def _commit_each(self, group: list[_Job[object]]) -> None:
+    def _commit_each(self, group: list[_Job]) -> None:
         for at, job in enumerate(group):
             try:
                 self._commit_alone(job)
@@ -173,7 +208,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001, it is the job's own answer
                 job.error = error
 
-    def _commit_alone(self, job: _Job[object]) -> None:
+    def _commit_alone(self, job: _Job) -> None:
         if self._lacks_reserve and not job.frees:
             self._lacks_reserve = not self._store.restore_reserve()
             if self._lacks_reserve:
@@ -187,23 +222,45 @@ class Writer:
             self._lacks_reserve = True
             self._commit_together([job])
 
-    def _fail(self, group: list[_Job[object]], error: StorageFailedError) -> None:
+    def _fail(self, group: list[_Job], error: StorageFailedError) -> None:
         self._failed = True
         for job in group:
             job.error = error
         log_event("storage_failed", failed=True)
         self._on_failure()
 
-    def _answer(self, group: list[_Job[object]]) -> None:
+    def _answer(self, group: list[_Job]) -> None:
         for job in group:
             self._queued_jobs -= 1
             self._queued_bytes -= job.body_bytes
-            if job.answer.done():  # whoever asked is gone
-                continue
-            if job.error is not None:
-                job.answer.set_exception(job.error)
-            else:
-                job.answer.set_result(job.result)
+            job.settle(job.result, job.error)
+
+
+def _run_each(
+    transaction: Transaction, works: Sequence[Callable[[Transaction], T]]
+) -> list[T | RefusedError]:
+    """Run works that have nothing in common, one after the other."""
+    outcomes: list[T | RefusedError] = []
+    for work in works:
+        try:
+            outcomes.append(work(transaction))
+        except RefusedError as refused:
+            outcomes.append(refused)
+    return outcomes
+
+
+def _into(answer: asyncio.Future[T]) -> Settle[T]:
+    """Let a future be told."""
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if answer.done():  # whoever asked is gone
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
+
+    return settle
 
 
 class Reader:

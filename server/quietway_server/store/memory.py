@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import TYPE_CHECKING, TypeVar
 
 from quietway_server.ports import (
@@ -28,7 +29,7 @@ from quietway_server.ports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from quietway_schemas.instants import Instant
 
@@ -111,11 +112,10 @@ class MemoryTransaction:
         return _pick(self._state.mailboxes, wanted)
 
     def find_seen(
-        self, wanted: Collection[bytes], envelopes: Collection[bytes]
+        self, wanted: Collection[tuple[bytes, bytes]]
     ) -> dict[tuple[bytes, bytes], bytes]:
         """Give the record hashes of what came before, by (mailbox, envelope id)."""
-        asked = {(mailbox, envelope) for mailbox in wanted for envelope in envelopes}
-        return {key: held[0] for key, held in _pick(self._state.seen, asked).items()}
+        return {key: held[0] for key, held in _pick(self._state.seen, wanted).items()}
 
     def append(self, arrivals: Sequence[Arrival]) -> None:
         """Keep new envelopes, remember that they came, and move their mailboxes."""
@@ -217,17 +217,18 @@ class MemoryTransaction:
         return expires > now
 
     def find_lanes(
-        self, digest: bytes, weeks: Collection[str], agencies: Collection[bytes]
+        self, digests: Collection[bytes], weeks: Collection[str], agencies: Collection[bytes]
     ) -> list[LaneRow]:
-        """Give the lanes that a capability opens in these weeks at these agencies."""
-        asked = {(agency, week, digest) for agency in agencies for week in weeks}
+        """Give the lanes that these capabilities open in these weeks at these agencies."""
+        asked = set(product(agencies, weeks, digests))
         return list(_pick(self._state.lanes, asked).values())
 
-    def count_use(self, lane: LaneRow, envelopes: int) -> None:
-        """Add to a lane's counter."""
-        key = (lane.agency, lane.week, lane.digest)
-        held = self._state.lanes[key]
-        self._state.lanes[key] = replace(held, used=held.used + envelopes)
+    def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
+        """Add to the counters of lanes, in envelopes."""
+        for lane, envelopes in uses.items():
+            key = (lane.agency, lane.week, lane.digest)
+            held = self._state.lanes[key]
+            self._state.lanes[key] = replace(held, used=held.used + envelopes)
 
     def find_week(self, agency: bytes, week: str) -> WeekRow | None:
         """Tell which version of an agency's week is held."""

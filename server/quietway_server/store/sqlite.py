@@ -15,7 +15,7 @@ from secrets import SystemRandom
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlcipher3.dbapi2
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
 from quietway_schemas.envelope import EnvelopeClass, Header
@@ -46,8 +46,7 @@ _MAILBOXES: Final = select(mailboxes).where(
     mailboxes.c.mailbox.in_(bindparam("wanted", expanding=True))
 )
 _SEEN: Final = select(seen.c.mailbox, seen.c.envelope_id, seen.c.record_hash).where(
-    seen.c.mailbox.in_(bindparam("wanted", expanding=True)),
-    seen.c.envelope_id.in_(bindparam("envelopes", expanding=True)),
+    tuple_(seen.c.mailbox, seen.c.envelope_id).in_(bindparam("wanted", expanding=True))
 )
 _REMEMBER: Final = insert(seen)
 _KEEP: Final = {of: insert(table) for of, table in ENVELOPE_TABLES.items()}
@@ -158,12 +157,10 @@ class SqliteTransaction(SqliteDirectory):
         return {row.mailbox: _mailbox_row(row) for row in rows}
 
     def find_seen(
-        self, wanted: Collection[bytes], envelopes: Collection[bytes]
+        self, wanted: Collection[tuple[bytes, bytes]]
     ) -> dict[tuple[bytes, bytes], bytes]:
         """Give the record hashes of what came before, by (mailbox, envelope id)."""
-        rows = self._connection.execute(
-            _SEEN, {"wanted": list(wanted), "envelopes": list(envelopes)}
-        )
+        rows = self._connection.execute(_SEEN, {"wanted": list(wanted)})
         return {(row.mailbox, row.envelope_id): row.record_hash for row in rows}
 
     def append(self, arrivals: Sequence[Arrival]) -> None:

@@ -35,7 +35,7 @@ from quietway_server.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -44,7 +44,7 @@ _DEVICES: Final = select(devices).where(devices.c.device.in_(bindparam("wanted",
 _LANES: Final = select(lanes.c.agency, lanes.c.week, lanes.c.digest, lanes.c.used).where(
     lanes.c.agency.in_(bindparam("agencies", expanding=True)),
     lanes.c.week.in_(bindparam("weeks", expanding=True)),
-    lanes.c.digest == bindparam("digest"),
+    lanes.c.digest.in_(bindparam("digests", expanding=True)),
 )
 _USED: Final = (
     update(lanes)
@@ -170,20 +170,24 @@ class SqliteDirectory:
         return spent.rowcount == 1
 
     def find_lanes(
-        self, digest: bytes, weeks: Collection[str], agencies: Collection[bytes]
+        self, digests: Collection[bytes], weeks: Collection[str], agencies: Collection[bytes]
     ) -> list[LaneRow]:
-        """Give the lanes that a capability opens in these weeks at these agencies."""
+        """Give the lanes that these capabilities open in these weeks at these agencies."""
         rows = self._connection.execute(
-            _LANES, {"digest": digest, "weeks": list(weeks), "agencies": list(agencies)}
+            _LANES, {"digests": list(digests), "weeks": list(weeks), "agencies": list(agencies)}
         )
         return [LaneRow(row.agency, row.week, row.digest, row.used) for row in rows]
 
-    def count_use(self, lane: LaneRow, envelopes: int) -> None:
-        """Add to a lane's counter."""
-        self._connection.execute(
-            _USED,
-            {"of": lane.agency, "in": lane.week, "by": lane.digest, "more": envelopes},
-        )
+    def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
+        """Add to the counters of lanes, in envelopes."""
+        if uses:
+            self._connection.execute(
+                _USED,
+                [
+                    {"of": lane.agency, "in": lane.week, "by": lane.digest, "more": envelopes}
+                    for lane, envelopes in uses.items()
+                ],
+            )
 
     def find_week(self, agency: bytes, week: str) -> WeekRow | None:
         """Tell which version of an agency's week is held."""
