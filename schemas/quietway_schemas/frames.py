@@ -1,4 +1,4 @@
-"""What passes through a mailbox session: control frames, envelopes, the poll page.
+"""What passes over the sockets: control frames, envelopes, the poll page, answers to batches.
 
 Text frames are control, binary frames are envelopes. Each direction and each `frame` name has
 exactly one shape; what does not fit is refused as a whole. The poll page always has the same size,
@@ -8,15 +8,15 @@ Spec: docs/spec/relay-protocol.md, "The mailbox".
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import Field, model_validator
 
 from quietway_schemas.canonical import decode_strict
-from quietway_schemas.envelope import HEADER_BYTES, Header
+from quietway_schemas.envelope import HEADER_BYTES, MOST_RECORDS, Header
 from quietway_schemas.errors import ContentError, EnvelopeError
 from quietway_schemas.fields import Bytes16, Count, Moment, WireModel
 from quietway_schemas.instants import Instant
@@ -28,7 +28,11 @@ ENVELOPE_FRAME: Final = b"\x01"
 
 _SEQ: Final = struct.Struct(">Q")
 _PAGE_HEAD: Final = struct.Struct(">QQH")
+_U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
+
+
+BatchNumber = Annotated[int, Field(ge=1, le=_U32)]
 
 
 class Hello(WireModel):
@@ -87,28 +91,67 @@ class Closing(WireModel):
     detail: Annotated[str, Field(max_length=400)]
 
 
+class Accepted(WireModel):
+    """Relay, to a submitter: all batches through this one that were not refused are durable."""
+
+    frame: Literal["accepted"] = "accepted"
+    through: BatchNumber
+
+
+class Refused(WireModel):
+    """Relay, to a submitter: this batch has changed nothing.
+
+    `problem` is a code of `quietway_schemas.problems`; `index` says which record of the batch.
+    """
+
+    frame: Literal["refused"] = "refused"
+    at: BatchNumber
+    problem: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+    index: Annotated[int, Field(ge=0, le=MOST_RECORDS)] | None = None
+    retry_after: Annotated[int, Field(ge=1, le=86_400)] | None = None
+
+
 ControlFrame: TypeAlias = Hello | Welcome | Ack | Latest | Closing
+AnswerFrame: TypeAlias = Accepted | Refused | Closing
+
+Frame = TypeVar("Frame", bound=WireModel)
 
 _CONTROL: Final = MappingProxyType[str, type[ControlFrame]](
     {"hello": Hello, "welcome": Welcome, "ack": Ack, "latest": Latest, "closing": Closing}
 )
+_ANSWERS: Final = MappingProxyType[str, type[AnswerFrame]](
+    {"accepted": Accepted, "refused": Refused, "closing": Closing}
+)
 
 
-def encode_control(frame: ControlFrame) -> str:
+def encode_control(frame: ControlFrame | AnswerFrame) -> str:
     """Write a control frame as the text of a websocket frame or the body of a request."""
     return frame.to_canonical().decode("utf-8")
 
 
 def decode_control(text: str | bytes) -> ControlFrame:
-    """Read a control frame.
+    """Read a control frame of a mailbox session.
 
     Raises:
         JsonError: Not JSON as we accept it, or longer than 16 KiB.
         ContentError: No such frame, or a field that does not fit it.
     """
-    raw = _to_bytes(text)
+    return _decode(_to_bytes(text), _CONTROL)
+
+
+def decode_answer(text: str | bytes) -> AnswerFrame:
+    """Read what the relay says on a submitting socket.
+
+    Raises:
+        JsonError: Not JSON as we accept it, or longer than 16 KiB.
+        ContentError: No such frame, or a field that does not fit it.
+    """
+    return _decode(_to_bytes(text), _ANSWERS)
+
+
+def _decode(raw: bytes, kinds: Mapping[str, type[Frame]]) -> Frame:
     name = decode_strict(raw, max_bytes=MAX_FRAME_BYTES).get("frame")
-    kind = _CONTROL.get(name) if isinstance(name, str) else None
+    kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ContentError("frame", "names no frame of this version")
     return kind.from_body(raw, max_bytes=MAX_FRAME_BYTES)

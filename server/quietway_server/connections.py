@@ -10,10 +10,13 @@ Spec: docs/spec/relay-protocol.md, "Problems" and "Limits"; docs/decisions/relay
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from quietway_server.core.quota import ENVELOPES_BODY_BYTES, SUBMIT_PATH
 
 if TYPE_CHECKING:
     import asyncio
@@ -91,6 +94,9 @@ class BoundedConnection(HttpToolsProtocol):
         if not is_plain or not _is_upgrade(headers):
             self.send_400_response(REFUSAL)
             return
+        if self.url == SUBMIT_PATH.encode():
+            self.config = copy.copy(self.config)
+            self.config.ws_max_size = ENVELOPES_BODY_BYTES
         headers[:] = [field for field in headers if field[0] not in _NOT_PASSED_ON]
         headers.extend(_UPGRADE)
         super().handle_websocket_upgrade()

@@ -71,7 +71,8 @@ SETTINGS: Final = (
     Setting("lane_envelopes", 20_000, "How many envelopes one lane carries in its week.", least=1),
     Setting("mailbox_sockets", 4, "How many sockets one mailbox may hold open.", least=1),
     Setting("max_requests", 512, "How many requests are worked on at once.", least=1),
-    Setting("max_sockets", 10_000, "How many sockets are open at once.", least=1),
+    Setting("max_sockets", 10_000, "How many mailbox sockets are open at once.", least=1),
+    Setting("submit_sockets", 1_000, "How many submitting sockets are open at once.", least=1),
     Setting("sweep_seconds", 60, "How often what has expired is removed, in seconds.", least=1),
     Setting(
         "drain_seconds", 5, "How long open requests get to finish at the end, in seconds.", least=1
@@ -93,6 +94,7 @@ class Settings:
     mailbox_sockets: int
     max_requests: int
     max_sockets: int
+    submit_sockets: int
     sweep_seconds: int
     drain_seconds: int
 

@@ -28,6 +28,35 @@ CONTROL = [
 ]
 
 
+ANSWERS = [
+    frames.Accepted(through=1),
+    frames.Refused(at=2, problem="conflict", index=0),
+    frames.Refused(at=3, problem="overloaded", retry_after=5),
+    frames.Closing(problem="overloaded", detail="Come back later."),
+]
+
+
+@pytest.mark.parametrize("frame", ANSWERS)
+def test_every_answer_to_a_batch_comes_back(frame: frames.AnswerFrame) -> None:
+    assert frames.decode_answer(frames.encode_control(frame)) == frame
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"frame":"accepted","through":0}',
+        '{"frame":"refused","at":1}',
+        '{"frame":"refused","at":1,"problem":"No Such"}',
+        '{"frame":"refused","at":1,"problem":"conflict","index":-1}',
+        '{"frame":"ack","through":1}',
+        "{}",
+    ],
+)
+def test_an_answer_out_of_form_is_refused(text: str) -> None:
+    with pytest.raises(ContentError):
+        frames.decode_answer(text)
+
+
 @pytest.mark.parametrize("frame", CONTROL)
 def test_every_control_frame_comes_back(frame: frames.ControlFrame) -> None:
     text = frames.encode_control(frame)

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 from quietway_server.api.app import make_door
 from quietway_server.bootstrap import SystemClock, assemble
 from quietway_server.connections import BoundedConnection
+from quietway_server.core.quota import BODY_SECONDS
 from quietway_server.services.enrolment import add_code
 from quietway_server.serving import _configure
 from quietway_server.settings import read_settings
@@ -36,6 +37,7 @@ class InProcessRelay:
 
     store: Store = field(default_factory=MemoryStore)
     connection: type[BoundedConnection] = BoundedConnection
+    idle_seconds: float = BODY_SECONDS
     url: str = ""
     port: int = 0
     failed: bool = False
@@ -68,8 +70,12 @@ class InProcessRelay:
         self.port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         settings = read_settings({"port": str(self.port), "public_url": self.url}, {})
-        relay = assemble(settings, store=self.store, clock=SystemClock(), on_failure=self._fail)
-        config = _configure(make_door(relay, port=self.port), settings)
+        self.relay = relay = assemble(
+            settings, store=self.store, clock=SystemClock(), on_failure=self._fail
+        )
+        config = _configure(
+            make_door(relay, port=self.port, idle_seconds=self.idle_seconds), settings
+        )
         state = ServerState()
         server = await self._loop.create_server(
             lambda: self.connection(config, state, {}), sock=listening

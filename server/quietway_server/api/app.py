@@ -25,7 +25,13 @@ from quietway_server.api.mailboxes import MailboxPoll
 from quietway_server.api.openapi import describe
 from quietway_server.api.problems import answer_problem
 from quietway_server.api.stream import MailboxStream
-from quietway_server.core.quota import BUSY_RETRY_SECONDS, REQUEST_SECONDS
+from quietway_server.api.submission import SubmitStream
+from quietway_server.core.quota import (
+    BODY_SECONDS,
+    BUSY_RETRY_SECONDS,
+    REQUEST_SECONDS,
+    SUBMIT_PATH,
+)
 from quietway_server.errors import RefusedError
 from quietway_server.settings import LOOPBACK
 
@@ -52,8 +58,8 @@ TELEMETRY_OFF: Final[TelemetryConfig] = {
 }
 
 
-def make_app(relay: Relay) -> FastAPI:
-    """Give the addresses of a relay, without the door."""
+def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
+    """Give the addresses of a relay, without the door. For the arguments see `make_door`."""
     app = FastAPI(
         title="quietway relay",
         telemetry=TELEMETRY_OFF,
@@ -67,6 +73,9 @@ def make_app(relay: Relay) -> FastAPI:
         Route("/v1/envelopes", SubmitEnvelopes(relay), methods=["POST"], name="envelopes")
     )
     app.router.routes.append(WebSocketRoute("/v1/mailbox", MailboxStream(relay), name="stream"))
+    app.router.routes.append(
+        WebSocketRoute(SUBMIT_PATH, SubmitStream(relay, idle_seconds), name="submit")
+    )
     for method, path, endpoint in (
         ("GET", "/v1/mailbox", polls.poll),
         ("POST", "/v1/mailbox/hello", polls.greet),
@@ -82,14 +91,15 @@ def make_app(relay: Relay) -> FastAPI:
     return app
 
 
-def make_door(relay: Relay, *, port: int) -> ASGIApp:
+def make_door(relay: Relay, *, port: int, idle_seconds: float = BODY_SECONDS) -> ASGIApp:
     """Give the whole surface of a relay.
 
     Args:
         relay: The services.
         port: The port that it listens on.
+        idle_seconds: How long a submitting socket may bring nothing.
     """
-    return Door(make_app(relay), relay, port=port)
+    return Door(make_app(relay, idle_seconds=idle_seconds), relay, port=port)
 
 
 class Door:

@@ -22,6 +22,7 @@ from quietway_server.core.quota import BATCH_RECORDS, ENVELOPES_BODY_BYTES
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
     from starlette.types import Receive, Scope, Send
 
     from quietway_server.services.relay import Relay
@@ -44,7 +45,7 @@ class SubmitEnvelopes:
         """Answer one batch."""
         request = Request(scope, receive)
         body = await read_body(request, media_type=ENVELOPES, limit=ENVELOPES_BODY_BYTES)
-        capability = _read_capability(request)
+        capability = read_capability(request)
         records = unpack_records(body)
         if len(records) > BATCH_RECORDS:
             raise RefusedError("malformed_record", index=BATCH_RECORDS)
@@ -53,8 +54,16 @@ class SubmitEnvelopes:
         await answer(scope, receive, send)
 
 
-def _read_capability(request: Request) -> bytes:
-    shown = request.headers.getlist(LANE_HEADER)
+def read_capability(connection: HTTPConnection) -> bytes:
+    """Read the capability that a request, or the upgrade of a websocket, shows.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        RefusedError: `invalid_field`: it is missing, repeated, or not 32 bytes of base64.
+    """
+    shown = connection.headers.getlist(LANE_HEADER)
     if len(shown) != 1:
         raise RefusedError("invalid_field", field=LANE_HEADER)
     try:

@@ -61,6 +61,14 @@ OPERATIONS: Final = (
     ),
     Operation(
         "get",
+        "/v1/submit",
+        "Upgraded to a websocket, submit batches and be answered in their order.",
+        101,
+        (*_ANY, "invalid_field", "unknown_field", "overloaded"),
+        ("Quietway-Lane",),
+    ),
+    Operation(
+        "get",
         "/v1/mailbox",
         "Poll a mailbox; upgraded to a websocket, read it as a stream.",
         200,

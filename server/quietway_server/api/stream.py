@@ -11,7 +11,7 @@ Spec: docs/spec/relay-protocol.md, "Websocket".
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -19,25 +19,18 @@ from quietway_protocol.errors import RemoteProtocolError
 from quietway_protocol.events import Acknowledged, HelloReceived
 from quietway_protocol.session import MailboxSession
 from quietway_protocol.states import Role
-from quietway_schemas.problems import PROBLEMS
 from quietway_server.api.auth import authenticate
 from quietway_server.api.bodies import refuse_query
-from quietway_server.api.problems import as_refusal
+from quietway_server.api.sockets import Room, receive_frame, run_both, send_away
 from quietway_server.core.quota import BODY_SECONDS, BUSY_RETRY_SECONDS
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from starlette.types import Receive, Scope, Send
 
     from quietway_protocol.events import Event
     from quietway_server.ports import DeviceRow, Subscription
     from quietway_server.services.relay import Relay
-
-BROKEN_RULE: Final = 1008
-BREACH: Final = "malformed_json"
-"""What a peer is told that sent a frame of no known form, or out of its turn."""
 
 
 class MailboxStream:
@@ -49,7 +42,7 @@ class MailboxStream:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._sockets = 0
+        self._room = Room(relay.settings.max_sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket, from its upgrade to its end."""
@@ -57,22 +50,12 @@ class MailboxStream:
         refuse_query(socket)
         caller = await authenticate(self._relay, socket, body=None, may_listen=True)
         mailbox = caller.device.mailbox
-        self._check_room(mailbox)
-        with self._relay.delivery.listen(mailbox) as hints:
-            self._sockets += 1
-            try:
-                await socket.accept()
-                connection = _Connection(self._relay, socket, caller.device, hints)
-                await connection.serve(listens_only=caller.listens_only)
-            finally:
-                self._sockets -= 1
-
-    def _check_room(self, mailbox: bytes) -> None:
-        settings = self._relay.settings
-        if self._sockets >= settings.max_sockets:
-            raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
-        if self._relay.delivery.listeners(mailbox) >= settings.mailbox_sockets:
+        if self._relay.delivery.listeners(mailbox) >= self._relay.settings.mailbox_sockets:
             raise RefusedError("over_quota", retry_after=BUSY_RETRY_SECONDS)
+        with self._room.take(), self._relay.delivery.listen(mailbox) as hints:
+            await socket.accept()
+            connection = _Connection(self._relay, socket, caller.device, hints)
+            await connection.serve(listens_only=caller.listens_only)
 
 
 class _Connection:
@@ -92,11 +75,12 @@ class _Connection:
         try:
             if not listens_only:
                 await self._greet()
-            await self._run_both(self._tell_latest if listens_only else self._send_envelopes)
+            sending = self._tell_latest() if listens_only else self._send_envelopes()
+            await run_both(self._receive_acknowledgements(), sending)
         except WebSocketDisconnect:
             return
         except Exception as error:  # noqa: BLE001, whatever it was, the peer is told in one form
-            await self._send_away(error)
+            await send_away(self._socket, error, self._session.send_closing)
 
     async def _greet(self) -> None:
         try:
@@ -116,21 +100,6 @@ class _Connection:
             witness_kept=greeting.witness_kept,
         )
         await self._socket.send_text(welcome)
-
-    async def _run_both(self, sending: Callable[[], Awaitable[None]]) -> None:
-        """Receive and send side by side; the first to end, ends both."""
-        tasks = [
-            asyncio.ensure_future(self._receive_acknowledgements()),
-            asyncio.ensure_future(sending()),
-        ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _receive_acknowledgements(self) -> None:
         while True:
@@ -165,18 +134,4 @@ class _Connection:
             await self._hints.changed()
 
     async def _receive(self) -> Event:
-        message = await self._socket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
-        frame: str | bytes | None = message.get("text")
-        return self._session.feed(message["bytes"] if frame is None else frame)
-
-    async def _send_away(self, error: Exception) -> None:
-        broke = isinstance(error, RemoteProtocolError)
-        code = BREACH if broke else as_refusal(error).code
-        closing = self._session.send_closing(problem=code, detail=PROBLEMS[code].what_next)
-        try:
-            await self._socket.send_text(closing)
-            await self._socket.close(BROKEN_RULE if broke or code == "not_found" else 1011)
-        except (RuntimeError, WebSocketDisconnect):
-            return  # the peer is gone already
+        return self._session.feed(await receive_frame(self._socket))

@@ -12,6 +12,8 @@ from typing import Final
 
 from quietway_server.errors import RefusedError
 
+SUBMIT_PATH: Final = "/v1/submit"
+"""The one socket whose frames may be as long as the body of a batch."""
 ENVELOPES_BODY_BYTES: Final = 1024 * 1024
 DIRECTORY_BODY_BYTES: Final = 256 * 1024
 CONTROL_BODY_BYTES: Final = 16 * 1024

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quietway_crypto.lanes import hash_capability
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from quietway_schemas.envelope import SubmissionRecord
     from quietway_schemas.instants import Instant
     from quietway_server.core.quota import Quota
-    from quietway_server.ports import Clock, Delivery, LaneRow, MailboxRow, Transaction
+    from quietway_server.ports import Clock, Delivery, Transaction
     from quietway_server.services.writer import Writer
 
 
@@ -110,7 +109,7 @@ class Ingest:
             except RefusedError as refused:
                 outcomes.append(refused)
         transaction.append(ledger.arrivals)
-        transaction.count_uses(ledger.used)
+        transaction.count_uses({lane: used for lane, used in ledger.used.items() if used})
         return outcomes
 
 
@@ -142,16 +141,6 @@ class Batch:
         )
 
 
-@dataclass(slots=True)
-class _Page:
-    """What one batch adds to the ledger, once all of it is taken."""
-
-    seen: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
-    new: Counter[bytes] = field(default_factory=Counter)
-    used: Counter[LaneRow] = field(default_factory=Counter)
-    arrivals: list[Arrival] = field(default_factory=list)
-
-
 class _Ledger:
     """What a group of batches would change, kept while they are decided on, one by one."""
 
@@ -171,8 +160,8 @@ class _Ledger:
             )
         }
         self._seen = transaction.find_seen(keys)
-        self._new: Counter[bytes] = Counter()
-        self.used: Counter[LaneRow] = Counter()
+        self._new = dict.fromkeys(self._mailboxes, 0)
+        self.used = dict.fromkeys(self._lanes.values(), 0)
         self.arrivals: list[Arrival] = []
 
     def take(self, batch: Batch) -> list[Arrival]:
@@ -181,45 +170,44 @@ class _Ledger:
         Raises:
             RefusedError: `not_found`, `conflict`, `mailbox_full` or `over_quota`.
         """
-        page = _Page()
-        for index, (record, key, digest) in enumerate(
-            zip(batch.records, batch.keys, batch.hashes, strict=True)
-        ):
-            row, lane = self._find(key[0], batch.lane, index=index)
-            if not self._is_repeated(page, key, digest, index=index):
-                seq = self._take_number(page, row, lane, index=index)
-                expires = expiry_of(record.header.class_, now=self._now)
-                page.arrivals.append(Arrival(record, seq, digest, expires))
-        self._seen.update(page.seen)
-        self._new.update(page.new)
-        self.used.update(page.used)
-        self.arrivals += page.arrivals
-        return page.arrivals
+        begun = len(self.arrivals)
+        try:
+            for index in range(len(batch.records)):
+                self._take_record(batch, index)
+        except RefusedError:
+            self._put_back(batch, begun)
+            raise
+        return self.arrivals[begun:]
 
-    def _find(self, mailbox: bytes, lane: bytes, *, index: int) -> tuple[MailboxRow, LaneRow]:
-        row = self._mailboxes.get(mailbox)
-        opened = None if row is None else self._lanes.get((row.agency, lane))
-        if row is None or opened is None:
+    def _take_record(self, batch: Batch, index: int) -> None:
+        record, key, digest = batch.records[index], batch.keys[index], batch.hashes[index]
+        row = self._mailboxes.get(key[0])
+        lane = None if row is None else self._lanes.get((row.agency, batch.lane))
+        if row is None or lane is None:
             raise RefusedError("not_found", index=index)
-        return row, opened
+        if self._is_repeated(key, digest, index=index):
+            return
+        self._quota.check_mailbox(row.waiting + self._new[row.mailbox], index=index)
+        self._quota.check_lane(lane.used + self.used[lane], index=index)
+        self._seen[key] = digest
+        self._new[row.mailbox] += 1
+        self.used[lane] += 1
+        expires = expiry_of(record.header.class_, now=self._now)
+        seq = row.latest + self._new[row.mailbox]
+        self.arrivals.append(Arrival(record, seq, digest, expires))
 
-    def _is_repeated(
-        self, page: _Page, key: tuple[bytes, bytes], digest: bytes, *, index: int
-    ) -> bool:
+    def _is_repeated(self, key: tuple[bytes, bytes], digest: bytes, *, index: int) -> bool:
         """Tell whether these bytes came before; other bytes under their id are a conflict."""
-        known = page.seen.get(key) or self._seen.get(key)
-        if known is None:
-            page.seen[key] = digest
-            return False
-        if known != digest:
+        known = self._seen.get(key)
+        if known is not None and known != digest:
             raise RefusedError("conflict", index=index)
-        return True
+        return known is not None
 
-    def _take_number(self, page: _Page, row: MailboxRow, lane: LaneRow, *, index: int) -> int:
-        new = self._new[row.mailbox] + page.new[row.mailbox]
-        used = self.used[lane] + page.used[lane]
-        self._quota.check_mailbox(row.waiting + new, index=index)
-        self._quota.check_lane(lane.used + used, index=index)
-        page.new[row.mailbox] += 1
-        page.used[lane] += 1
-        return row.latest + new + 1
+    def _put_back(self, batch: Batch, begun: int) -> None:
+        for arrival in self.arrivals[begun:]:
+            header = arrival.record.header
+            row = self._mailboxes[header.mailbox.value]
+            del self._seen[row.mailbox, header.envelope_id.value]
+            self._new[row.mailbox] -= 1
+            self.used[self._lanes[row.agency, batch.lane]] -= 1
+        del self.arrivals[begun:]

@@ -1,8 +1,9 @@
 """The one thread that writes, and the few that read.
 
-Theory of operation: whoever wants to write hands in a job and waits. The writing thread takes
-everything that has queued, runs it in one transaction, commits once, and only then answers all of
-it: one sync of the disk serves the whole group, and nobody waits for company. Jobs of one kind run
+Theory of operation: whoever wants to write hands in a job. Jobs collect in the event loop; when the
+writing thread is free it is given all of them, once the loop has read what lies ready. It runs them
+in one transaction, commits once, and only then are all of them answered: one sync of the disk
+serves the whole group, and nobody waits for company that is not there yet. Jobs of one kind run
 together, so that a hundred batches cost as many statements as one; the kinds take turns in the
 order in which they first came. A job either refuses before it has written anything or does not
 refuse; so a refusal leaves the group as it is. When the group can't be committed, each job is tried
@@ -17,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -73,7 +75,9 @@ class Writer:
     def __init__(self, store: Store, *, on_failure: Callable[[], None]) -> None:
         self._store = store
         self._on_failure = on_failure
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting: deque[_Job] = deque()
+        self._groups: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._is_busy = False
         self._queued_jobs = 0
         self._queued_bytes = 0
         self._lacks_reserve = False
@@ -126,7 +130,10 @@ class Writer:
             raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
         self._queued_jobs += 1
         self._queued_bytes += body_bytes
-        self._queue.put(_Job(run, item, settle, body_bytes, frees))
+        self._waiting.append(_Job(run, item, settle, body_bytes, frees))
+        if not self._is_busy:
+            self._is_busy = True
+            self._loop.call_soon(self._start_group)
 
     async def tidy(self) -> None:
         """Clear the store's files of what was deleted, after everything that has queued by now.
@@ -144,31 +151,28 @@ class Writer:
 
     def close(self) -> None:
         """Finish what has queued, then end the thread."""
-        self._queue.put(None)
+        while self._waiting:
+            self._groups.put(self._take_group())
+        self._groups.put(None)
         self._thread.join()
 
-    def _run(self) -> None:
-        open_ = True
-        while open_:
-            group, open_ = self._take_group()
-            if group:
-                self._commit(group)
-                self._loop.call_soon_threadsafe(self._answer, group)
+    def _start_group(self) -> None:
+        self._is_busy = bool(self._waiting)
+        if self._waiting:
+            self._groups.put(self._take_group())
 
-    def _take_group(self) -> tuple[list[_Job], bool]:
-        taken = self._queue.get()
+    def _take_group(self) -> list[_Job]:
         group: list[_Job] = []
         held = 0
-        while taken is not None:
-            group.append(taken)
-            held += taken.body_bytes
-            if len(group) == GROUP_JOBS or held >= GROUP_BYTES:
-                return group, True
-            try:
-                taken = self._queue.get_nowait()
-            except queue.Empty:
-                return group, True
-        return group, False
+        while self._waiting and len(group) < GROUP_JOBS and held < GROUP_BYTES:
+            group.append(self._waiting.popleft())
+            held += group[-1].body_bytes
+        return group
+
+    def _run(self) -> None:
+        while (group := self._groups.get()) is not None:
+            self._commit(group)
+            self._loop.call_soon_threadsafe(self._answer, group)
 
     def _commit(self, group: list[_Job]) -> None:
         if self._failed:
@@ -230,6 +234,8 @@ class Writer:
         self._on_failure()
 
     def _answer(self, group: list[_Job]) -> None:
+        # The next group is on its way to the disk while this one is answered.
+        self._start_group()
         for job in group:
             self._queued_jobs -= 1
             self._queued_bytes -= job.body_bytes

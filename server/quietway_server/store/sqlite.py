@@ -11,11 +11,13 @@ Spec: docs/spec/relay-protocol.md; docs/decisions/relay-storage.md.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from secrets import SystemRandom
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlcipher3.dbapi2
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from quietway_schemas.envelope import EnvelopeClass, Header
@@ -41,6 +43,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Table
 
 _SHUFFLE: Final = SystemRandom().shuffle
+
+
+def _insert_text(table: Table, columns: Sequence[str]) -> str:
+    """Write the insertion of these columns, in their order, as the driver takes it."""
+    return str(insert(table).compile(dialect=sqlite.dialect(), column_keys=columns))
+
+
 # What runs with every request is built once: building a statement costs more than running it.
 _MAILBOXES: Final = select(mailboxes).where(
     mailboxes.c.mailbox.in_(bindparam("wanted", expanding=True))
@@ -48,8 +57,21 @@ _MAILBOXES: Final = select(mailboxes).where(
 _SEEN: Final = select(seen.c.mailbox, seen.c.envelope_id, seen.c.record_hash).where(
     tuple_(seen.c.mailbox, seen.c.envelope_id).in_(bindparam("wanted", expanding=True))
 )
-_REMEMBER: Final = insert(seen)
-_KEEP: Final = {of: insert(table) for of, table in ENVELOPE_TABLES.items()}
+# Rows come by the hundred, so these go to the driver as text and plain tuples: what the statement
+# would do for each value costs more than the row.
+_SEEN_COLUMNS: Final = ("mailbox", "envelope_id", "record_hash", "expires_minute")
+_ENVELOPE_COLUMNS: Final = (
+    "mailbox",
+    "seq",
+    "envelope_id",
+    "suite",
+    "epoch",
+    "withdraw_hash",
+    "expires_minute",
+    "sealed",
+)
+_REMEMBER: Final = _insert_text(seen, _SEEN_COLUMNS)
+_KEEP: Final = {of: _insert_text(table, _ENVELOPE_COLUMNS) for of, table in ENVELOPE_TABLES.items()}
 _AFTER: Final = {
     of: select(table)
     .where(table.c.mailbox == bindparam("of"), table.c.seq > bindparam("after"))
@@ -168,13 +190,13 @@ class SqliteTransaction(SqliteDirectory):
         if not arrivals:
             return
         self._held_back.extend(arrivals)
-        self._connection.execute(_REMEMBER, [_seen_values(arrival) for arrival in arrivals])
-        latest: dict[bytes, list[int]] = {}
-        for arrival in arrivals:
-            latest.setdefault(arrival.record.header.mailbox.value, []).append(arrival.seq)
+        self._connection.exec_driver_sql(_REMEMBER, [_seen_row(arrival) for arrival in arrivals])
+        # Numbers grow within a mailbox, so the last one that is met is the latest.
+        latest = {arrival.record.header.mailbox.value: arrival.seq for arrival in arrivals}
+        more = Counter(arrival.record.header.mailbox.value for arrival in arrivals)
         self._connection.execute(
             _ARRIVED,
-            [{"of": of, "latest": max(seqs), "more": len(seqs)} for of, seqs in latest.items()],
+            [{"of": of, "latest": seq, "more": more[of]} for of, seq in latest.items()],
         )
 
     def flush(self) -> None:
@@ -183,12 +205,12 @@ class SqliteTransaction(SqliteDirectory):
         _SHUFFLE(held_back)
         for envelope_class, statement in _KEEP.items():
             rows = [
-                _envelope_values(arrival)
+                _envelope_row(arrival)
                 for arrival in held_back
                 if arrival.record.header.class_ is envelope_class
             ]
             if rows:
-                self._connection.execute(statement, rows)
+                self._connection.exec_driver_sql(statement, rows)
 
     def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
         """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""
@@ -296,28 +318,28 @@ def _mailbox_row(row: Row[Any]) -> MailboxRow:  # a row's columns have no static
     )
 
 
-def _seen_values(arrival: Arrival) -> dict[str, object]:
+def _seen_row(arrival: Arrival) -> tuple[object, ...]:
     header = arrival.record.header
-    return {
-        "mailbox": header.mailbox.value,
-        "envelope_id": header.envelope_id.value,
-        "record_hash": arrival.record_hash,
-        "expires_minute": arrival.expires // MINUTE,
-    }
+    return (
+        header.mailbox.value,
+        header.envelope_id.value,
+        arrival.record_hash,
+        arrival.expires // MINUTE,
+    )
 
 
-def _envelope_values(arrival: Arrival) -> dict[str, object]:
-    header = arrival.record.header
-    return {
-        "mailbox": header.mailbox.value,
-        "seq": arrival.seq,
-        "envelope_id": header.envelope_id.value,
-        "suite": header.suite,
-        "epoch": header.epoch,
-        "withdraw_hash": arrival.record.withdraw_hash,
-        "expires_minute": arrival.expires // MINUTE,
-        "sealed": arrival.record.sealed,
-    }
+def _envelope_row(arrival: Arrival) -> tuple[object, ...]:
+    record, header = arrival.record, arrival.record.header
+    return (
+        header.mailbox.value,
+        arrival.seq,
+        header.envelope_id.value,
+        header.suite,
+        header.epoch,
+        record.withdraw_hash,
+        arrival.expires // MINUTE,
+        record.sealed,
+    )
 
 
 def _stored(envelope_class: EnvelopeClass, row: Row[Any]) -> StoredEnvelope:

@@ -1,0 +1,104 @@
+"""What every websocket of the relay has in common: room, two directions at once, and an end.
+
+Rules: a socket that finds no room is refused before it opens. Whatever ends one, the peer is told
+why in one form, where it still listens.
+
+Spec: docs/spec/relay-protocol.md, "Websocket" and "On a websocket".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from starlette.websockets import WebSocketDisconnect
+
+from quietway_protocol.errors import RemoteProtocolError
+from quietway_schemas.problems import PROBLEMS
+from quietway_server.api.problems import as_refusal
+from quietway_server.core.quota import BUSY_RETRY_SECONDS
+from quietway_server.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+    from typing import Any
+
+    from starlette.websockets import WebSocket
+
+BROKEN_RULE: Final = 1008
+FAILED: Final = 1011
+BREACH: Final = "malformed_json"
+"""What a peer is told that sent a frame of no known form, or out of its turn."""
+
+
+class Room:
+    """How many sockets of a kind may be open at once.
+
+    Args:
+        most: The limit.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open = 0
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[None]:
+        """Take a place until the context ends.
+
+        Raises:
+            RefusedError: `overloaded`: there is none.
+        """
+        if self._open >= self._most:
+            raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+async def run_both(*directions: Coroutine[Any, Any, None]) -> None:
+    """Receive and send side by side; the first to end, ends both."""
+    tasks = [asyncio.ensure_future(direction) for direction in directions]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def receive_frame(socket: WebSocket) -> str | bytes:
+    """Wait for the next frame: text or bytes.
+
+    Raises:
+        WebSocketDisconnect: The peer is gone.
+    """
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1005))
+    text: str | None = message.get("text")
+    frame: str | bytes = message["bytes"] if text is None else text
+    return frame
+
+
+async def send_away(socket: WebSocket, error: Exception, send_closing: Callable[..., str]) -> None:
+    """Tell a peer why its socket closes, and close it.
+
+    Args:
+        socket: An open socket.
+        error: What happened.
+        send_closing: The session's verb that writes the frame.
+    """
+    broke = isinstance(error, RemoteProtocolError)
+    code = BREACH if broke else as_refusal(error).code
+    closing = send_closing(problem=code, detail=PROBLEMS[code].what_next)
+    try:
+        await socket.send_text(closing)
+        await socket.close(BROKEN_RULE if broke or code == "not_found" else FAILED)
+    except (RuntimeError, WebSocketDisconnect):
+        return  # the peer is gone already

@@ -1,0 +1,127 @@
+"""The submitting socket: batches of envelopes without a request for each.
+
+Theory of operation: one task reads batches and hands each to the writing thread without waiting;
+the outcomes come back in the loop, and the other task says what can be said of them. While too much
+is unanswered nothing is read, so a sender that is too fast waits at its own socket.
+
+Rules: no identity is asked for, and none is kept; opening a socket tells nothing about a lane. A
+socket that brings nothing is closed, because nobody is known by it.
+
+Spec: docs/spec/relay-protocol.md, "On a websocket"; docs/decisions/batches-on-a-socket.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from quietway_crypto.lanes import hash_capability
+from quietway_protocol.submission import Refusal, SubmissionSession
+from quietway_schemas.envelope import unpack_records
+from quietway_schemas.errors import EnvelopeError
+from quietway_server.api.bodies import refuse_query
+from quietway_server.api.envelopes import read_capability
+from quietway_server.api.problems import as_refusal
+from quietway_server.api.sockets import Room, receive_frame, run_both, send_away
+from quietway_server.errors import RefusedError
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from quietway_server.services.ingest import Ingest
+    from quietway_server.services.relay import Relay
+
+WENT_WELL: Final = 1000
+
+
+class SubmitStream:
+    """`GET /v1/submit`, upgraded.
+
+    Args:
+        relay: The services.
+        idle_seconds: How long a socket may bring nothing.
+    """
+
+    def __init__(self, relay: Relay, idle_seconds: float) -> None:
+        self._relay = relay
+        self._idle_seconds = idle_seconds
+        self._room = Room(relay.settings.submit_sockets)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket, from its upgrade to its end."""
+        socket = WebSocket(scope, receive, send)
+        refuse_query(socket)
+        lane = hash_capability(read_capability(socket))
+        with self._room.take():
+            await socket.accept()
+            await _Submitting(self._relay.ingest, socket, lane).serve(self._idle_seconds)
+
+
+class _Submitting:
+    """One open socket."""
+
+    def __init__(self, ingest: Ingest, socket: WebSocket, lane: bytes) -> None:
+        self._ingest = ingest
+        self._socket = socket
+        self._lane = lane
+        self._session = SubmissionSession()
+        self._settled = asyncio.Event()
+        self._has_room = asyncio.Event()
+
+    async def serve(self, idle_seconds: float) -> None:
+        """Serve until the peer leaves, breaks a rule, or brings nothing more."""
+        try:
+            await run_both(self._receive_batches(idle_seconds), self._send_answers())
+        except TimeoutError:
+            await self._socket.close(WENT_WELL)
+        except WebSocketDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001, whatever it was, the peer is told in one form
+            await send_away(self._socket, error, self._session.send_closing)
+
+    async def _receive_batches(self, idle_seconds: float) -> None:
+        async with asyncio.timeout(None) as limit:
+            while True:
+                allow_silence(limit, idle_seconds)
+                batch = await receive_frame(self._socket)
+                self._take_in(self._session.feed(batch), batch)
+                while not self._session.has_room():
+                    limit.reschedule(None)
+                    self._has_room.clear()
+                    await self._has_room.wait()
+
+    def _take_in(self, number: int, batch: str | bytes) -> None:
+        assert isinstance(batch, bytes)  # noqa: S101, the session takes no text
+
+        def settle(error: BaseException | None) -> None:
+            self._note(number, error)
+
+        try:
+            records = unpack_records(batch)
+            self._ingest.hand_in(self._lane, records, settle, body_bytes=len(batch))
+        except (EnvelopeError, RefusedError) as refused:
+            self._note(number, refused)
+
+    def _note(self, number: int, error: BaseException | None) -> None:
+        self._session.note(number, None if error is None else _as_refusal(error))
+        self._settled.set()
+
+    async def _send_answers(self) -> None:
+        while True:
+            await self._settled.wait()
+            self._settled.clear()
+            for frame in self._session.take_answers():
+                await self._socket.send_text(frame)
+            self._has_room.set()
+
+
+def allow_silence(limit: asyncio.Timeout, seconds: float) -> None:
+    """Let a socket bring nothing for so long, from now on."""
+    limit.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+def _as_refusal(error: BaseException) -> Refusal:
+    refused = as_refusal(error) if isinstance(error, Exception) else RefusedError("internal")
+    return Refusal(refused.code, refused.index, refused.retry_after)
