@@ -44,6 +44,15 @@ class SubmissionSession:
         self._outcomes: dict[int, Refusal | None] = {}
         self._unanswered_bytes = 0
 
+    @property
+    def received(self) -> int:
+        """How many batches came."""
+        return self._received
+
+    def has_news(self, *, since: int) -> bool:
+        """Tell whether a batch came since so many, or is still to be answered."""
+        return self._received > since or bool(self._sizes)
+
     def has_room(self) -> bool:
         """Tell whether another batch may be read before one is answered."""
         return len(self._sizes) < UNANSWERED_BATCHES and self._unanswered_bytes < UNANSWERED_BYTES
@@ -73,13 +82,13 @@ class SubmissionSession:
 
     def take_answers(self) -> list[str]:
         """Give the frames that can be said now, each once."""
-        return [frames.encode_control(frame) for frame in self._answers()]
+        return list(self._answers())
 
     def send_closing(self, *, problem: str, detail: str) -> str:
         """Say why this side closes."""
         return frames.encode_control(frames.Closing(problem=problem, detail=detail))
 
-    def _answers(self) -> Iterator[frames.Accepted | frames.Refused]:
+    def _answers(self) -> Iterator[str]:
         accepted = None
         while self._answered + 1 in self._outcomes:
             self._answered += 1
@@ -89,13 +98,15 @@ class SubmissionSession:
                 accepted = self._answered
                 continue
             if accepted is not None:
-                yield frames.Accepted(through=accepted)
+                yield frames.encode_accepted(accepted)
                 accepted = None
-            yield frames.Refused(
-                at=self._answered,
-                problem=refusal.problem,
-                index=refusal.index,
-                retry_after=refusal.retry_after,
+            yield frames.encode_control(
+                frames.Refused(
+                    at=self._answered,
+                    problem=refusal.problem,
+                    index=refusal.index,
+                    retry_after=refusal.retry_after,
+                )
             )
         if accepted is not None:
-            yield frames.Accepted(through=accepted)
+            yield frames.encode_accepted(accepted)

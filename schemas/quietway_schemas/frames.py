@@ -129,6 +129,11 @@ def encode_control(frame: ControlFrame | AnswerFrame) -> str:
     return frame.to_canonical().decode("utf-8")
 
 
+def encode_accepted(through: int) -> str:
+    """Write `Accepted`, the one frame that a busy relay says all the time, as quickly as can be."""
+    return f'{{"frame":"accepted","through":{through}}}'
+
+
 def decode_control(text: str | bytes) -> ControlFrame:
     """Read a control frame of a mailbox session.
 

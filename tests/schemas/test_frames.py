@@ -41,6 +41,13 @@ def test_every_answer_to_a_batch_comes_back(frame: frames.AnswerFrame) -> None:
     assert frames.decode_answer(frames.encode_control(frame)) == frame
 
 
+@given(st.integers(1, 2**32 - 1))
+def test_the_quick_way_to_say_accepted_says_the_same(through: int) -> None:
+    assert frames.encode_accepted(through) == frames.encode_control(
+        frames.Accepted(through=through)
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -168,7 +168,11 @@ def test_a_socket_that_brings_nothing_more_is_closed() -> None:
 def test_control_without_the_clock_a_silent_socket_would_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    without(monkeypatch, "quietway_server.api.submission:allow_silence", lambda *_: None)
+    without(
+        monkeypatch,
+        "quietway_protocol.submission:SubmissionSession.has_news",
+        lambda *_, **__: True,
+    )
     assert not _ends_by_itself(idle_seconds=0.2, patience=1)
 
 

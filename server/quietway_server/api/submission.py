@@ -13,6 +13,7 @@ Spec: docs/spec/relay-protocol.md, "On a websocket"; docs/decisions/batches-on-a
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -73,7 +74,9 @@ class _Submitting:
     async def serve(self, idle_seconds: float) -> None:
         """Serve until the peer leaves, breaks a rule, or brings nothing more."""
         try:
-            await run_both(self._receive_batches(idle_seconds), self._send_answers())
+            await run_both(
+                self._receive_batches(), self._send_answers(), self._end_silence(idle_seconds)
+            )
         except TimeoutError:
             await self._socket.close(WENT_WELL)
         except WebSocketDisconnect:
@@ -81,28 +84,22 @@ class _Submitting:
         except Exception as error:  # noqa: BLE001, whatever it was, the peer is told in one form
             await send_away(self._socket, error, self._session.send_closing)
 
-    async def _receive_batches(self, idle_seconds: float) -> None:
-        async with asyncio.timeout(None) as limit:
-            while True:
-                allow_silence(limit, idle_seconds)
-                batch = await receive_frame(self._socket)
-                self._take_in(self._session.feed(batch), batch)
-                while not self._session.has_room():
-                    limit.reschedule(None)
-                    self._has_room.clear()
-                    await self._has_room.wait()
+    async def _receive_batches(self) -> None:
+        while True:
+            batch = await receive_frame(self._socket)
+            self._take_in(self._session.feed(batch), batch)
+            while not self._session.has_room():
+                self._has_room.clear()
+                await self._has_room.wait()
 
     def _take_in(self, number: int, batch: str | bytes) -> None:
         assert isinstance(batch, bytes)  # noqa: S101, the session takes no text
-
-        def settle(error: BaseException | None) -> None:
-            self._note(number, error)
-
+        settle = partial(self._note, number)
         try:
             records = unpack_records(batch)
             self._ingest.hand_in(self._lane, records, settle, body_bytes=len(batch))
         except (EnvelopeError, RefusedError) as refused:
-            self._note(number, refused)
+            settle(refused)
 
     def _note(self, number: int, error: BaseException | None) -> None:
         self._session.note(number, None if error is None else _as_refusal(error))
@@ -113,13 +110,20 @@ class _Submitting:
             await self._settled.wait()
             self._settled.clear()
             for frame in self._session.take_answers():
-                await self._socket.send_text(frame)
+                await self._socket.send({"type": "websocket.send", "text": frame})
             self._has_room.set()
 
+    async def _end_silence(self, idle_seconds: float) -> None:
+        """Look now and then, which costs nothing for a batch.
 
-def allow_silence(limit: asyncio.Timeout, seconds: float) -> None:
-    """Let a socket bring nothing for so long, from now on."""
-    limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        Raises:
+            TimeoutError: Nothing came since the last look, and nothing is open.
+        """
+        known = -1
+        while self._session.has_news(since=known):
+            known = self._session.received
+            await asyncio.sleep(idle_seconds)
+        raise TimeoutError
 
 
 def _as_refusal(error: BaseException) -> Refusal:

@@ -136,9 +136,17 @@ class Batch:
         return cls(
             tuple(records),
             tuple((header.mailbox.value, header.envelope_id.value) for header in headers),
-            tuple(hashlib.sha256(record.pack()).digest() for record in records),
+            tuple(_hash(record) for record in records),
             lane,
         )
+
+
+def _hash(record: SubmissionRecord) -> bytes:
+    """Hash the bytes of a record, without putting them together once more."""
+    digest = hashlib.sha256(record.header.pack())
+    digest.update(record.withdraw_hash)
+    digest.update(record.sealed)
+    return digest.digest()
 
 
 class _Ledger:
