@@ -9,10 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-SOURCES := crypto schemas protocol client_sdk server desk migrations tests examples
+SOURCES := crypto schemas protocol client_sdk server desk migrations tests examples bench
 WORKERS ?= auto
 
-.PHONY: help install format lint types imports dependencies test check vectors schemas requirements demo relay desk migrate lock dist clean
+.PHONY: help install format lint types imports dependencies test check vectors schemas requirements bench demo relay desk migrate lock dist clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ schemas: $(READY) ## export the JSON Schemas and codes.csv to schemas/json/
 
 requirements: $(READY) ## print the requirements, one line a row, with the tests that hold each
 	@$(BIN)/python tests/house/requirements.py
+
+bench: $(READY) ## measure speed, peers beside us (CLAIM=name measures one claim, ROUNDS=n takes more rounds)
+	@$(BIN)/python -m bench
 
 demo: $(READY) ## watch three agencies coordinate (SCENE=name plays one scene, REFERRAL=file sends a FHIR ServiceRequest)
 	@$(BIN)/python examples/demo

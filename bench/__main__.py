@@ -1,0 +1,67 @@
+"""`make bench`: measure every claim about speed, peers beside us in the same run.
+
+    CLAIM=name     measures that claim alone (several: CLAIM="one two")
+    ROUNDS=3       how many rounds; a claim is a median over at least three
+    SECONDS=2.5    how long each window of load is
+
+It prints the table and writes build/bench.json. Exit codes: 0 every floor that was measured is met,
+1 a floor is missed, 2 it could not be measured, 130 it was stopped. Nothing of it stays behind but
+that file.
+
+Spec: docs/explanation/performance.md.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from bench.catalogue import CLAIMS, LATER
+from bench.place import BUILD, Place
+from bench.report import render, render_missing, write_json
+from bench.rounds import run_rounds
+
+OUTPUT = BUILD / "bench.json"
+STOPPED = 130
+
+
+def main() -> int:
+    """Measure what the environment asks for, and return the exit code."""
+    wanted = os.environ.get("CLAIM", "").split()
+    known = {claim.name: claim for claim in CLAIMS}
+    if unknown := [name for name in wanted if name not in known]:
+        print(f"There is no claim {unknown[0]}. These are: {', '.join(known)}")
+        return 2
+    if not Path("/proc/self/stat").exists():
+        print("make bench reads the CPU time of servers from /proc: run it on Linux.")
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return measure([known[name] for name in wanted] or list(CLAIMS), complete=not wanted)
+    except KeyboardInterrupt:
+        print("Stopped. Nothing was left behind.")
+        return STOPPED
+
+
+def measure(claims: list, *, complete: bool) -> int:
+    """Measure claims, say what came out, and give the exit code."""
+    rounds = int(os.environ.get("ROUNDS") or 3)
+    seconds = float(os.environ.get("SECONDS") or 2.5)
+    print(f"{len(claims)} claims, {rounds} rounds, windows of {seconds:g} s.", flush=True)
+    with Place(seconds=seconds) as place:
+        rows, missing = run_rounds(
+            claims, place, rounds=rounds, say=lambda line: print(line, flush=True)
+        )
+    write_json(rows, OUTPUT)
+    print(f"\n{render(rows)}\n")
+    if reasons := {**missing, **(LATER if complete else {})}:
+        print(render_missing(reasons))
+    if not rows or (missing and not complete):
+        return 2
+    return 0 if all(row.met for row in rows if row.claim.floor is not None) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""Every claim of the table, in its order, and the rows that can't be measured yet.
+
+Spec: docs/explanation/performance.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bench.claims import (
+    accept_latency,
+    cpu_per_envelope,
+    fsyncs_per_envelope,
+    http_batches,
+    websocket_batches,
+    websocket_single,
+    without_fsync,
+)
+
+if TYPE_CHECKING:
+    from bench.claim import Claim
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    websocket_single.CLAIM,
+    websocket_batches.CLAIM,
+    http_batches.CLAIM,
+    without_fsync.CLAIM,
+    cpu_per_envelope.CLAIM,
+    fsyncs_per_envelope.CLAIM,
+    accept_latency.CLAIM,
+)
+LATER: Final = {
+    "Synapse to-device": "a homeserver is no dependency of this project",
+    "crisis 1 -> 20": "there are no holds yet",
+    "PostgreSQL, two relays": "the relay has one database yet, SQLite",
+}

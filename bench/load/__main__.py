@@ -1,0 +1,113 @@
+"""The load: many clients in one process, against one server, for one window of time.
+
+It reads a task as JSON, makes all its messages, connects, lets the clients run warm, then counts
+what is answered between two instants and what the server's CPU did in between. Each client sends
+its next message when the last one was answered whole.
+
+Rules: nothing is made, copied or parsed in the window that could be made before it; what the load
+itself cost is told too, so that a figure which measured the load instead is seen.
+
+Spec: docs/explanation/performance.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import uvloop
+from bench.fsyncs import read_counter
+from bench.load.client import LoadError
+from bench.load.http import HttpClient
+from bench.load.nats import NatsClient
+from bench.load.task import Outcome, Task, percentile
+from bench.load.websocket import WebsocketClient
+from bench.processes import cpu_seconds
+
+if TYPE_CHECKING:
+    from bench.load.client import LoadClient
+
+KINDS = {"http": HttpClient, "websocket": WebsocketClient, "nats": NatsClient}
+
+
+class _Instant:
+    """Where everything stood at one moment."""
+
+    def __init__(self, task: Task, clients: list[LoadClient]) -> None:
+        self.time = time.perf_counter()
+        self.server = cpu_seconds(task.pid)
+        self.load = cpu_seconds(os.getpid())
+        self.fsyncs = read_counter(task.counter)
+        self.answered = sum(client.answered for client in clients)
+        self.batches = [len(client.latencies) for client in clients]
+
+
+async def run(task: Task) -> Outcome:
+    """Run one window."""
+    clients = [KINDS[task.kind](task, number) for number in range(task.clients)]
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    for client in clients:
+        client.on_end = over.set
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", task.port)
+    await asyncio.gather(*(client.ready for client in clients))
+    for client in clients:
+        client.send_next()
+    await _wait(over, task.warm_seconds)
+    if over.is_set():
+        raise LoadError(clients[0].failure or "The messages ran out before the window began.")
+    start = _Instant(task, clients)
+    await _wait(over, task.seconds)
+    end = _Instant(task, clients)
+    for client in clients:
+        client.close()
+    failures = [client.failure for client in clients if client.failure]
+    if failures:
+        raise LoadError(failures[0])
+    return _compare(task, clients, start, end)
+
+
+async def _wait(over: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await over.wait()
+    except TimeoutError:
+        return
+
+
+def _compare(task: Task, clients: list[LoadClient], start: _Instant, end: _Instant) -> Outcome:
+    pairs = zip(clients, start.batches, end.batches, strict=True)
+    latencies = sorted(took for client, since, to in pairs for took in client.latencies[since:to])
+    if not latencies:
+        raise LoadError("Nothing was answered in the window.")
+    counted = task.counter is not None
+    return Outcome(
+        envelopes=end.answered - start.answered,
+        all_envelopes=sum(client.answered for client in clients),
+        seconds=end.time - start.time,
+        server_cpu_seconds=end.server - start.server,
+        load_cpu_seconds=end.load - start.load,
+        p50_us=percentile(latencies, 0.50) * 1e6,
+        p99_us=percentile(latencies, 0.99) * 1e6,
+        fsyncs=end.fsyncs - start.fsyncs if counted else None,
+    )
+
+
+def main() -> int:
+    """Read the task, run it, print the outcome."""
+    task = Task(**json.load(sys.stdin))
+    try:
+        outcome = uvloop.run(run(task))
+    except (LoadError, OSError) as error:
+        print(error)
+        return 1
+    print(outcome.to_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Our relay under the stopwatch: `quietway-relay serve` as anybody runs it, with agencies enrolled.
+
+Its limits on how much one mailbox and one lane may carry are raised, since a bench carries a week's
+mail in seconds. Nothing else is set: durability and every check are as they come.
+
+Spec: docs/reference/settings.md; docs/spec/relay-protocol.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Final, Self
+
+from bench.processes import NotMeasuredError, Process
+from tests.relay_process import READY, product_environment
+from tests.server.agency import Agency
+
+from quietway_crypto.encoding import encode_base64
+from quietway_crypto.signing import SigningKey
+from quietway_schemas.ids import DeviceId, MailboxId
+from quietway_server.services.enrolment import add_code
+from quietway_server.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SERVE: Final = (sys.executable, "-m", "quietway_server", "serve")
+RAISED: Final = {
+    "port": "0",
+    "mailbox-envelopes": "100000000",
+    "lane-envelopes": "100000000",
+}
+AGENCIES: Final = 4
+DEVICES: Final = 50
+PARTNERS: Final = 64
+
+
+class Relay:
+    """A relay with an empty database, and agencies with 50 devices each.
+
+    Args:
+        folder: Where its database goes.
+        agencies: How many agencies are enrolled.
+        environment: Further environment variables.
+        launcher: What stands before the command, such as a profiler.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        agencies: int = AGENCIES,
+        environment: Mapping[str, str] | None = None,
+        launcher: Sequence[str] = (),
+    ) -> None:
+        self.database = folder / "relay.db"
+        settings = {"database": str(self.database), **RAISED}
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        began = time.perf_counter()
+        self.process = Process(
+            [*launcher, *SERVE, *options],
+            log=folder / "relay.log",
+            environment=product_environment(**(environment or {})),
+        )
+        self.url = self.process.wait_until(self._find_address)
+        self.start_seconds = time.perf_counter() - began
+        self.port = int(self.url.rpartition(":")[2])
+        self.agencies = [self._enroll(seed) for seed in range(1, agencies + 1)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.end()
+
+    def target(self) -> dict[str, object]:
+        """Give what a load must know: where, whom to, and by which lanes."""
+        week = [
+            agency.capability_for(partner_of(client))
+            for client in range(PARTNERS)
+            for agency in [self.agencies[client % len(self.agencies)].signer]
+        ]
+        return {
+            "port": self.port,
+            "pid": self.process.pid,
+            "agencies": [agency.mailboxes for agency in self.agencies],
+            "lanes": [encode_base64(capability) for capability in week],
+        }
+
+    def disk_bytes(self) -> int:
+        """Add up what its database takes on the disk, without the reserve for a full one."""
+        files = self.database.parent.glob("relay.db*")
+        return sum(f.stat().st_blocks * 512 for f in files if not f.name.endswith("-reserve"))
+
+    def _find_address(self) -> str:
+        for line in self.process.said.splitlines(keepends=True):
+            if line.startswith(READY) and line.endswith("\n"):
+                return line.removeprefix(READY).strip()
+        return ""
+
+    def _enroll(self, seed: int) -> _Enrolled:
+        store = SqliteStore(self.database)
+        try:
+            code = add_code(store, now=time.time_ns() // 1_000_000, entropy=os.urandom(16))
+        finally:
+            store.close()
+        return _Enrolled(self.url, seed, code)
+
+
+class _Enrolled:
+    """An agency with many devices, and a lane for each client of the load."""
+
+    def __init__(self, url: str, seed: int, code: str) -> None:
+        self.signer = Agency(url, seed)
+        first = self.signer.certificate()
+        self.devices = [(first, self.signer.identity)]
+        for _ in range(DEVICES - 1):
+            identity, listen = (SigningKey(self.signer.draw(32)) for _ in range(2))
+            certificate = self.signer.certificate(
+                device_id=DeviceId(self.signer.draw(16)),
+                mailbox=MailboxId(self.signer.draw(16)),
+                identity_key=identity.public,
+                listen_key=listen.public,
+            )
+            self.devices.append((certificate, identity))
+        self.devices.sort(key=lambda device: device[0].device_id.value)
+        certificates = tuple(certificate for certificate, _ in self.devices)
+        self.mailboxes = [certificate.mailbox.value.hex() for certificate in certificates]
+        for answer in (
+            self.signer.publish_manifest(code=code, devices=certificates),
+            self.signer.publish_lanes([partner_of(client) for client in range(PARTNERS)]),
+        ):
+            if not answer.is_success:
+                raise NotMeasuredError(f"the relay refused an agency: {answer.text}")
+
+
+def partner_of(client: int) -> bytes:
+    """Name the partner that a client of the load is."""
+    return client.to_bytes(16, "big")

@@ -1,0 +1,78 @@
+"""The place where a bench works: a folder on the real disk, and what was compiled in it.
+
+Rules: everything that is written lies below build/bench, on the disk that the project lies on,
+because a disk in memory would make an fsync free; nothing of it stays behind.
+
+Spec: docs/explanation/performance.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from bench.processes import NotMeasuredError, end_all
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+BUILD: Final = ROOT / "build"
+
+
+class Place:
+    """A folder for one run.
+
+    Args:
+        seconds: How long a window of load is.
+        build: Where the folder is made.
+    """
+
+    def __init__(self, *, seconds: float, build: Path = BUILD) -> None:
+        self.seconds = seconds
+        self.folder = build / f"bench-{os.getpid()}"
+        self._numbers = itertools.count(1)
+        self._compiled: dict[Path, Path] = {}
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end_all()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def new_folder(self, name: str) -> Path:
+        """Make an empty folder."""
+        folder = self.folder / f"{name}-{next(self._numbers)}"
+        folder.mkdir()
+        return folder
+
+    def compile(
+        self, source: Path, *flags: str, suffix: str = "", libraries: Sequence[str] = ()
+    ) -> Path:
+        """Compile a C file, once a run.
+
+        Raises:
+            NotMeasuredError: There is no C compiler, or it refused.
+        """
+        if source not in self._compiled:
+            made = self.folder / f"{source.stem}{suffix}"
+            self._compiled[source] = _compile([*flags, str(source), *libraries], made)
+        return self._compiled[source]
+
+
+def _compile(arguments: Sequence[str], made: Path) -> Path:
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        raise NotMeasuredError("there is no C compiler (cc, or what CC names)")
+    done = subprocess.run(  # noqa: S603 - our own source
+        [compiler, "-O2", "-o", str(made), *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise NotMeasuredError(f"the C compiler refused: {done.stderr.strip()[-300:]}")
+    return made
