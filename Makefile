@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := crypto schemas protocol client_sdk server desk migrations tests examples bench
 WORKERS ?= auto
 
-.PHONY: help install format lint types imports dependencies test check vectors schemas requirements bench demo relay desk migrate lock dist clean
+.PHONY: help install format lint types imports dependencies test check vectors schemas requirements bench profile demo relay desk migrate lock dist clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ requirements: $(READY) ## print the requirements, one line a row, with the tests
 
 bench: $(READY) ## measure speed, peers beside us (CLAIM=name measures one claim, ROUNDS=n takes more rounds)
 	@$(BIN)/python -m bench
+
+profile: $(READY) ## show where the relay's time goes under load (DOOR=http, BATCH=20: another load than single frames)
+	@$(BIN)/python -m bench.profile
 
 demo: $(READY) ## watch three agencies coordinate (SCENE=name plays one scene, REFERRAL=file sends a FHIR ServiceRequest)
 	@$(BIN)/python examples/demo

@@ -12,15 +12,14 @@ import itertools
 import os
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from bench.processes import NotMeasuredError, end_all
+from bench.processes import ROOT, NotMeasuredError, end_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 BUILD: Final = ROOT / "build"
 
 

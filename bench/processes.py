@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+ROOT: Final = Path(__file__).resolve().parents[1]
 PATIENCE_SECONDS: Final = 30.0
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _RUNNING: Final[set[Process]] = set()
@@ -55,6 +56,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(environment),
+                cwd=ROOT,
                 start_new_session=True,
             )
         _RUNNING.add(self)
@@ -100,12 +102,23 @@ def end_all() -> None:
 
 def cpu_seconds(pid: int) -> float:
     """Read the CPU time that a process has used, all its threads together."""
-    # The name in the second field may hold anything, so count from its closing parenthesis.
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return _cpu_seconds(Path(f"/proc/{pid}/stat"))
+
+
+def thread_cpu_seconds(pid: int) -> dict[int, float]:
+    """Read the CPU time of each thread of a process, by its number."""
+    return {
+        int(task.name): _cpu_seconds(task / "stat") for task in Path(f"/proc/{pid}/task").iterdir()
+    }
 
 
 def resident_bytes(pid: int) -> int:
     """Read how much memory a process holds."""
     pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _cpu_seconds(path: Path) -> float:
+    # The name in the second field may hold anything, so count from its closing parenthesis.
+    fields = path.read_text("ascii", "replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-SERVE: Final = (sys.executable, "-m", "quietway_server", "serve")
+PROGRAM: Final = (sys.executable, "-m", "quietway_server")
 RAISED: Final = {
     "port": "0",
     "mailbox-envelopes": "100000000",
@@ -45,7 +45,7 @@ class Relay:
         folder: Where its database goes.
         agencies: How many agencies are enrolled.
         environment: Further environment variables.
-        launcher: What stands before the command, such as a profiler.
+        program: How it is started; as anybody starts it, unless it shall be watched.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Relay:
         *,
         agencies: int = AGENCIES,
         environment: Mapping[str, str] | None = None,
-        launcher: Sequence[str] = (),
+        program: Sequence[str] = PROGRAM,
     ) -> None:
         self.database = folder / "relay.db"
         settings = {"database": str(self.database), **RAISED}
         options = [f"--{name}={value}" for name, value in settings.items()]
         began = time.perf_counter()
         self.process = Process(
-            [*launcher, *SERVE, *options],
+            [*program, "serve", *options],
             log=folder / "relay.log",
             environment=product_environment(**(environment or {})),
         )

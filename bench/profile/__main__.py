@@ -1,0 +1,56 @@
+"""`make profile`: where the relay's time goes under load, thread by thread, room by room.
+
+    DOOR=websocket   or http
+    BATCH=1          recipients of each message
+    SECONDS=8        how long it is watched
+
+The relay is the product's own, started so that py-spy may look into it. The CPU time of each thread
+is the kernel's count; the samples only divide it up. Being watched slows the relay down, so no rate
+is claimed here. It prints the table and writes it to build/profile.txt, and a flame graph to
+build/profile.svg. Exit codes: 0 done, 2 it can't be watched here, 130 it was stopped.
+
+Spec: docs/explanation/performance.md.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from bench.place import BUILD, Place
+from bench.processes import NotMeasuredError
+from bench.profile.table import render
+from bench.profile.watching import watch
+from bench.windows import Window
+
+TEXT = BUILD / "profile.txt"
+PICTURE = BUILD / "profile.svg"
+STOPPED = 130
+
+
+def main() -> int:
+    """Watch the relay, and return the exit code."""
+    if not Path("/proc/self/task").exists():
+        print("make profile reads the CPU time of threads from /proc: run it on Linux.")
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    door = os.environ.get("DOOR") or "websocket"
+    window = Window("relay", door, batch=int(os.environ.get("BATCH") or 1))  # type: ignore[arg-type]
+    try:
+        with Place(seconds=float(os.environ.get("SECONDS") or 8)) as place:
+            text = render(window, watch(window, place, PICTURE))
+    except NotMeasuredError as error:
+        print(error)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped. Nothing was left behind.")
+        return STOPPED
+    TEXT.write_text(text, "utf-8")
+    print(f"{text}\nThis is in build/{TEXT.name}; build/{PICTURE.name} is a flame graph.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
