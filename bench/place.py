@@ -12,15 +12,17 @@ import itertools
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from bench.processes import ROOT, NotMeasuredError, end_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 BUILD: Final = ROOT / "build"
+
+Kept = TypeVar("Kept")
 
 
 class Place:
@@ -36,6 +38,7 @@ class Place:
         self.folder = build / f"bench-{os.getpid()}"
         self._numbers = itertools.count(1)
         self._compiled: dict[Path, Path] = {}
+        self._kept: dict[object, object] = {}
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
@@ -50,6 +53,12 @@ class Place:
         folder = self.folder / f"{name}-{next(self._numbers)}"
         folder.mkdir()
         return folder
+
+    def keep(self, key: object, make: Callable[[], Kept]) -> Kept:
+        """Make something once a run, for later rounds too; it ends with the place."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]  # type: ignore[return-value]  # as it was made
 
     def compile(
         self, source: Path, *flags: str, suffix: str = "", libraries: Sequence[str] = ()

@@ -52,7 +52,7 @@ async def run(task: Task) -> Outcome:
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     for client in clients:
-        client.on_end = over.set
+        client.on_end = lambda: over.set() if _is_over(task, clients) else None
         await loop.create_connection(lambda client=client: client, "127.0.0.1", task.port)
     await asyncio.gather(*(client.ready for client in clients))
     for client in clients:
@@ -69,6 +69,12 @@ async def run(task: Task) -> Outcome:
     if failures:
         raise LoadError(failures[0])
     return _compare(task, clients, start, end)
+
+
+def _is_over(task: Task, clients: list[LoadClient]) -> bool:
+    """Tell whether to stop, after a client ended: the first ends it all, unless all is sent."""
+    failed = any(client.failure for client in clients)
+    return failed or not task.whole or all(client.ended for client in clients)
 
 
 async def _wait(over: asyncio.Event, seconds: float) -> None:

@@ -29,6 +29,7 @@ class LoadClient(asyncio.Protocol):
         answered: How many envelopes were accepted.
         latencies: How long each took, in seconds.
         failure: Why it ended, if it failed.
+        ended: Whether it has nothing more to send.
         on_end: Called when it has nothing more to send, or failed.
     """
 
@@ -39,6 +40,7 @@ class LoadClient(asyncio.Protocol):
         self.answered = 0
         self.latencies: list[float] = []
         self.failure = ""
+        self.ended = False
         self.on_end: Callable[[], None] = lambda: None
         self.transport: asyncio.Transport
         self.sent_at = 0.0
@@ -71,6 +73,7 @@ class LoadClient(asyncio.Protocol):
         """Send the next message, or end."""
         message = next(self.messages, None)
         if message is None:
+            self.ended = True
             self.on_end()
             return
         self.sent_at = time.perf_counter()

@@ -27,6 +27,7 @@ class Task:
         clients: How many at once; each has one batch under way.
         supply: How many envelopes are made beforehand.
         seconds: How long the window is; it ends sooner when the supply does.
+        whole: Whether instead everything that was made is sent, however long that takes.
         warm_seconds: How long the clients run before it.
         counter: The file in which the server counts its fsyncs, if it does.
     """
@@ -42,6 +43,7 @@ class Task:
     seconds: float
     warm_seconds: float
     counter: str | None = None
+    whole: bool = False
 
     def mailboxes_of(self, client: int) -> list[bytes]:
         """Give the mailboxes of the agency that a client sends to."""

@@ -13,6 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, Self
 
+from bench.load.websocket import upgrade
 from bench.processes import NotMeasuredError, Process
 from tests.relay_process import READY, product_environment
 from tests.server.agency import Agency
@@ -33,6 +34,7 @@ RAISED: Final = {
     "mailbox-envelopes": "100000000",
     "lane-envelopes": "100000000",
 }
+MAILBOX: Final = "/v1/mailbox"
 AGENCIES: Final = 4
 DEVICES: Final = 50
 PARTNERS: Final = 64
@@ -68,7 +70,9 @@ class Relay:
         self.url = self.process.wait_until(self._find_address)
         self.start_seconds = time.perf_counter() - began
         self.port = int(self.url.rpartition(":")[2])
-        self.agencies = [self._enroll(seed) for seed in range(1, agencies + 1)]
+        self.agencies = [
+            _Enrolled(self.url, seed, self.make_code()) for seed in range(1, agencies + 1)
+        ]
 
     def __enter__(self) -> Self:
         return self
@@ -90,6 +94,10 @@ class Relay:
             "lanes": [encode_base64(capability) for capability in week],
         }
 
+    def upgrades(self) -> list[str]:
+        """Sign the requests that open a mailbox socket, one for each device."""
+        return [upgrade for agency in self.agencies for upgrade in agency.upgrades(self.port)]
+
     def disk_bytes(self) -> int:
         """Add up what its database takes on the disk, without the reserve for a full one."""
         files = self.database.parent.glob("relay.db*")
@@ -101,13 +109,13 @@ class Relay:
                 return line.removeprefix(READY).strip()
         return ""
 
-    def _enroll(self, seed: int) -> _Enrolled:
+    def make_code(self) -> str:
+        """Make a one-time code, as the operator does."""
         store = SqliteStore(self.database)
         try:
-            code = add_code(store, now=time.time_ns() // 1_000_000, entropy=os.urandom(16))
+            return add_code(store, now=time.time_ns() // 1_000_000, entropy=os.urandom(16))
         finally:
             store.close()
-        return _Enrolled(self.url, seed, code)
 
 
 class _Enrolled:
@@ -135,6 +143,16 @@ class _Enrolled:
         ):
             if not answer.is_success:
                 raise NotMeasuredError(f"the relay refused an agency: {answer.text}")
+
+    def upgrades(self, port: int) -> list[str]:
+        """Sign the request that opens the mailbox socket, for each device."""
+        return [
+            upgrade(MAILBOX, port, self._sign(str(certificate.device_id), key)).decode("ascii")
+            for certificate, key in self.devices
+        ]
+
+    def _sign(self, device: str, key: SigningKey) -> dict[str, str]:
+        return self.signer.signature("GET", MAILBOX, key=key, key_id=device)
 
 
 def partner_of(client: int) -> bytes:
