@@ -37,7 +37,8 @@ def main() -> int:
     if not Path("/proc/self/stat").exists():
         print("make bench reads the CPU time of servers from /proc: run it on Linux.")
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         return measure([known[name] for name in wanted] or list(CLAIMS), complete=not wanted)
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.claims import (
     accept_latency,
+    alarm,
     cpu_per_envelope,
     disk,
     drain,
@@ -37,6 +38,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     accept_latency.CLAIM,
     send_to_handler.MIDDLE,
     send_to_handler.LATE,
+    alarm.CLAIM,
     stored.CLAIM,
     drain.CLAIM,
     idle.SOCKET,
@@ -50,6 +52,5 @@ CLAIMS: Final[tuple[Claim, ...]] = (
 )
 LATER: Final = {
     "Synapse to-device": "a homeserver is no dependency of this project",
-    "crisis 1 -> 20": "there are no holds yet",
     "PostgreSQL, two relays": "the relay has one database yet, SQLite",
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -45,8 +46,13 @@ class Place:
         return self
 
     def __exit__(self, *_: object) -> None:
-        end_all()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # A second Ctrl-C waits: half a tidying up would leave servers and gigabytes behind.
+        former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            end_all()
+            shutil.rmtree(self.folder, ignore_errors=True)
+        finally:
+            signal.signal(signal.SIGINT, former)
 
     def new_folder(self, name: str) -> Path:
         """Make an empty folder."""

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from bench.processes import NotMeasuredError
+from bench.report import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,5 +62,9 @@ def _run_round(
             failed[work] = str(error).rstrip(".")
             say(f"{work}: not measured: {error}")
         else:
-            say(f"{work}: {seen[work]} ({time.perf_counter() - began:.0f} s)")
+            say(f"{work}: {_show(seen[work])} ({time.perf_counter() - began:.0f} s)")
     return seen
+
+
+def _show(seen: object) -> str:
+    return show(seen) if isinstance(seen, float) else str(seen)

@@ -12,7 +12,7 @@ import json
 import secrets
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bench.fsyncs import make_counter
 from bench.load.task import Outcome, Task
@@ -65,7 +65,7 @@ class Window:
         with Relay(folder, environment=environment) as relay:
             return drive(place, folder, self.task(place, relay.target(), counter))
 
-    def task(self, place: Place, target: dict[str, object], counter: Path | None = None) -> Task:
+    def task(self, place: Place, target: dict[str, Any], counter: Path | None = None) -> Task:
         """Put together what the load is asked."""
         warm = min(WARM_SECONDS, place.seconds)
         kind = "one" if self.clients == 1 else "single" if self.batch == 1 else "batch"
@@ -77,7 +77,7 @@ class Window:
             seconds=place.seconds,
             warm_seconds=warm,
             counter=str(counter) if counter else None,
-            **target,  # type: ignore[arg-type]  # as a target is given
+            **target,
         )
 
 

@@ -5,18 +5,18 @@ the reserve that a relay keeps for a full disk is not counted.
 """
 
 from bench.claim import Claim
-from bench.filling import Filling
+from bench.filling import Storing
 
 from quietway_schemas.envelope import EnvelopeClass
 
-OURS = Filling()
+OURS = Storing()
 
 CLAIM = Claim(
     name="disk",
     title="disk per envelope / its sealed bytes",
     unit="bytes",
     needs=(OURS,),
-    value=lambda seen: seen[OURS].disk_bytes,
+    value=lambda seen: seen[OURS],
     peer=lambda _: EnvelopeClass.FLASH.sealed_bytes,
     floor=1.5,
     goal=1.1,

@@ -11,23 +11,16 @@ Spec: docs/spec/relay-protocol.md, "The mailbox"; docs/explanation/performance.m
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import os
 import sys
 import time
 from dataclasses import asdict, dataclass
 
 import uvloop
 from bench.load.client import LoadError
-from bench.load.websocket import BINARY, PING, PONG, TEXT, frame_of, read_frame
+from bench.load.mailbox import ACKNOWLEDGED_AT_ONCE, open_readers
 from bench.processes import cpu_seconds, resident_bytes
 
-HEAD_END = b"\r\n\r\n"
-SWITCHED = b"HTTP/1.1 101 "
-WITNESS_BYTES = 16
-# As many as the SDK records in one commit before it acknowledges them.
-ACKNOWLEDGED_AT_ONCE = 32
 SETTLING_SECONDS = 0.5
 PATIENCE_SECONDS = 120.0
 
@@ -70,90 +63,10 @@ class Read:
         return (self.resident_open - self.resident_before) / self.sockets / 1024
 
 
-class Reader(asyncio.Protocol):
-    """One mailbox, read to its end."""
-
-    def __init__(self, upgrade: str) -> None:
-        loop = asyncio.get_running_loop()
-        self.opened: asyncio.Future[None] = loop.create_future()
-        self.done: asyncio.Future[None] = loop.create_future()
-        self.count = 0
-        self._upgrade = upgrade.encode("ascii")
-        self._pending = b""
-        self._latest = -1
-        self._seqs: list[int] = []
-        self._transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # a stream, as connected
-        self._transport.write(self._upgrade)
-
-    def say_hello(self) -> None:
-        """Ask for everything."""
-        witness = base64.urlsafe_b64encode(os.urandom(WITNESS_BYTES)).rstrip(b"=").decode()
-        self._say({"after": 0, "frame": "hello", "witness_now": witness})
-
-    def data_received(self, data: bytes) -> None:
-        self._pending += data
-        if not self.opened.done():
-            self._open()
-        while self.opened.done() and (frame := read_frame(self._pending)) is not None:
-            opcode, payload, self._pending = frame
-            self._take(opcode, payload)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(f"The relay closed a mailbox socket ({exc}).")
-
-    def close(self) -> None:
-        self._transport.abort()
-
-    def _open(self) -> None:
-        head, found, rest = self._pending.partition(HEAD_END)
-        if found and head.startswith(SWITCHED):
-            self._pending = rest
-            self.opened.set_result(None)
-        elif found:
-            self._fail(f"The relay opened no mailbox: {head[:60]!r}")
-
-    def _take(self, opcode: int, payload: bytes) -> None:
-        if opcode == BINARY:
-            self.count += 1
-            self._seqs.append(int.from_bytes(payload[1:9], "big"))
-        elif opcode == TEXT:
-            frame = json.loads(payload)
-            if frame["frame"] != "welcome":
-                self._fail(f"The relay said {frame}")
-            self._latest = frame.get("latest", -1)
-        elif opcode == PING:
-            self._transport.write(frame_of(PONG, payload))
-        self._acknowledge()
-
-    def _acknowledge(self) -> None:
-        at_end = self.count == self._latest
-        if self._seqs and (at_end or len(self._seqs) == ACKNOWLEDGED_AT_ONCE):
-            self._say({"frame": "ack", "seqs": self._seqs})
-            self._seqs = []
-        if at_end and not self.done.done():
-            self.done.set_result(None)
-
-    def _say(self, frame: dict[str, object]) -> None:
-        text = json.dumps(frame, separators=(",", ":"), sort_keys=True)
-        self._transport.write(frame_of(TEXT, text.encode()))
-
-    def _fail(self, sentence: str) -> None:
-        for future in (self.opened, self.done):
-            if not future.done():
-                future.set_exception(LoadError(sentence))
-
-
 async def run(task: ReadingTask) -> Read:
     """Open all sockets, read all mailboxes, and look at the relay before and after."""
     resident_before = resident_bytes(task.pid)
-    readers = [Reader(upgrade) for upgrade in task.upgrades]
-    loop = asyncio.get_running_loop()
-    for reader in readers:
-        await loop.create_connection(lambda reader=reader: reader, "127.0.0.1", task.port)
-        await reader.opened
+    readers = await open_readers(task.upgrades, task.port, at_once=ACKNOWLEDGED_AT_ONCE)
     await asyncio.sleep(SETTLING_SECONDS)
     began, cpu_before = time.perf_counter(), cpu_seconds(task.pid)
     for reader in readers:

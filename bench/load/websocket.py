@@ -93,7 +93,7 @@ class WebsocketClient(LoadClient):
         if not found:
             return False
         if not head.startswith(SWITCHED):
-            self.fail(f"The relay opened no websocket: {head[:60]!r}")
+            self.fail(f"The relay opened no websocket: {head[:60].splitlines()[0].decode()}")
             return False
         self.pending = rest
         self.be_ready()

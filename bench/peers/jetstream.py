@@ -14,7 +14,7 @@ import shutil
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from bench.load.nats import CONNECT, SUBJECTS
 from bench.processes import NotMeasuredError, Process
@@ -72,7 +72,7 @@ class JetStream:
     def __exit__(self, *_: object) -> None:
         self.process.end()
 
-    def target(self) -> dict[str, object]:
+    def target(self) -> dict[str, Any]:
         """Give what a load must know."""
         return {
             "port": self.port,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from bench.load.websocket import upgrade
 from bench.processes import NotMeasuredError, Process
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+Target: TypeAlias = dict[str, Any]
 PROGRAM: Final = (sys.executable, "-m", "quietway_server")
 RAISED: Final = {
     "port": "0",
@@ -80,18 +81,23 @@ class Relay:
     def __exit__(self, *_: object) -> None:
         self.process.end()
 
-    def target(self) -> dict[str, object]:
-        """Give what a load must know: where, whom to, and by which lanes."""
-        week = [
-            agency.capability_for(partner_of(client))
+    def target(self, agencies: Sequence[_Enrolled] = (), *, kind: str = "normal") -> Target:
+        """Give what a load must know: where, whom to, and by which lanes.
+
+        Args:
+            agencies: Whom the load sends to; all of them where it is empty.
+            kind: Of the lanes: `normal` or `crisis`.
+        """
+        chosen = agencies or self.agencies
+        shown = [
+            chosen[client % len(chosen)].signer.capability_for(partner_of(client), kind=kind)
             for client in range(PARTNERS)
-            for agency in [self.agencies[client % len(self.agencies)].signer]
         ]
         return {
             "port": self.port,
             "pid": self.process.pid,
-            "agencies": [agency.mailboxes for agency in self.agencies],
-            "lanes": [encode_base64(capability) for capability in week],
+            "agencies": [agency.mailboxes for agency in chosen],
+            "lanes": [encode_base64(capability) for capability in shown],
         }
 
     def upgrades(self) -> list[str]:

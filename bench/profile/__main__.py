@@ -35,7 +35,8 @@ def main() -> int:
     if not Path("/proc/self/task").exists():
         print("make profile reads the CPU time of threads from /proc: run it on Linux.")
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     door = os.environ.get("DOOR") or "websocket"
     window = Window("relay", door, batch=int(os.environ.get("BATCH") or 1))  # type: ignore[arg-type]
     try:
