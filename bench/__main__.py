@@ -4,9 +4,9 @@
     ROUNDS=3       how many rounds; a claim is a median over at least three
     SECONDS=2.5    how long each window of load is
 
-It prints the table and writes build/bench.json. Exit codes: 0 every floor that was measured is met,
-1 a floor is missed, 2 it could not be measured, 130 it was stopped. Nothing of it stays behind but
-that file.
+It prints the table, and writes build/bench.json, and build/bench.md for a page. Nothing else of it
+stays behind. Exit codes: 0 every floor that was measured is met, 1 a floor is missed, 2 it could
+not be measured, 130 it was stopped.
 
 Spec: docs/explanation/performance.md.
 """
@@ -20,10 +20,11 @@ from pathlib import Path
 
 from bench.catalogue import CLAIMS, LATER
 from bench.place import BUILD, Place
-from bench.report import render, render_missing, write_json
+from bench.report import render, render_missing, render_page, write_json
 from bench.rounds import run_rounds
 
 OUTPUT = BUILD / "bench.json"
+PAGE = BUILD / "bench.md"
 STOPPED = 130
 
 
@@ -32,7 +33,8 @@ def main() -> int:
     wanted = os.environ.get("CLAIM", "").split()
     known = {claim.name: claim for claim in CLAIMS}
     if unknown := [name for name in wanted if name not in known]:
-        print(f"There is no claim {unknown[0]}. These are: {', '.join(known)}")
+        print(f"There is no claim {unknown[0]}. These are:")
+        print("\n".join(f"  {claim.name:22} {claim.title}" for claim in CLAIMS))
         return 2
     if not Path("/proc/self/stat").exists():
         print("make bench reads the CPU time of servers from /proc: run it on Linux.")
@@ -56,6 +58,7 @@ def measure(claims: list, *, complete: bool) -> int:
             claims, place, rounds=rounds, say=lambda line: print(line, flush=True)
         )
     write_json(rows, OUTPUT)
+    PAGE.write_text(render_page(rows), "utf-8")
     print(f"\n{render(rows)}\n")
     if reasons := {**missing, **(LATER if complete else {})}:
         print(render_missing(reasons))

@@ -1,4 +1,4 @@
-"""What a bench says: a table for people, and build/bench.json for programs.
+"""What a bench says: a table for people, build/bench.json for programs, build/bench.md for a page.
 
 Spec: docs/explanation/performance.md.
 """
@@ -51,6 +51,14 @@ def render(rows: Sequence[Row]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def render_page(rows: Sequence[Row]) -> str:
+    """Write the table as a page has it, with what each claim says in place of its name."""
+    heads = ("what", *HEADS[1:-1], "met")
+    lines = [heads, ("---",) * len(heads)]
+    lines += [(row.claim.title, *_cells(row)[1:]) for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def render_missing(reasons: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from bench.catalogue import CLAIMS, LATER
 from bench.claim import Claim
 from bench.processes import NotMeasuredError
-from bench.report import render, render_missing, to_json, write_json
+from bench.report import render, render_missing, render_page, to_json, write_json
 from bench.rounds import run_rounds
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ def test_the_table_says_what_was_missed() -> None:
     assert head.split()[:3] == ["claim", "ours", "peer"]
     assert first.endswith("floor met")
     assert second.endswith("FLOOR MISSED")
+    page = render_page([replace(FASTER, title="envelopes a second").judge(SEEN)])
+    assert page.splitlines()[2].startswith("| envelopes a second | 300 | 100 | envelopes/s | 3x |")
     assert render_missing({"a": "why"}) == "Not measured: a: why."
 
 
