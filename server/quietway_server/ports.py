@@ -216,10 +216,8 @@ class DirectoryStore(Protocol):
 class LaneStore(Protocol):
     """Who may send: hashes of capabilities and counters."""
 
-    def find_lanes(
-        self, digests: Collection[bytes], weeks: Collection[str], agencies: Collection[bytes]
-    ) -> list[LaneRow]:
-        """Give the lanes that these capabilities open in these weeks at these agencies."""
+    def find_lanes(self, wanted: Collection[tuple[bytes, str, bytes]]) -> list[LaneRow]:
+        """Give the lanes that exist among these, by (agency, week, hash of a capability)."""
         ...
 
     def count_uses(self, uses: Mapping[LaneRow, int]) -> None:

@@ -25,6 +25,7 @@ from quietway_schemas.frames import MAX_FRAME_BYTES
 from quietway_server.api.app import make_door
 from quietway_server.bootstrap import SystemClock, assemble, make_folder, open_store
 from quietway_server.connections import BoundedConnection
+from quietway_server.direct import DirectSocket
 from quietway_server.errors import StartError
 from quietway_server.log import log_event, log_loop_failure
 from quietway_server.store.ownership import own
@@ -132,7 +133,7 @@ def _configure(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         app,
         lifespan="off",
         http=BoundedConnection,
-        ws="websockets-sansio",
+        ws=DirectSocket,
         ws_max_size=MAX_FRAME_BYTES,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=SILENCE_SECONDS,

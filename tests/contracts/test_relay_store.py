@@ -135,12 +135,14 @@ def test_lanes_are_found_counted_and_keep_their_counter(store: Store) -> None:
     lanes = [(b"1" * 32, "normal"), (b"2" * 32, "crisis")]
     with store.writing() as transaction:
         transaction.replace_week(AGENCY, "2026-W47", WeekRow(1, b"w" * 32), lanes)
-        (lane,) = transaction.find_lanes([b"1" * 32], ["2026-W46", "2026-W47"], [AGENCY, OTHER])
+        (lane,) = transaction.find_lanes(
+            [(of, week, b"1" * 32) for of in (AGENCY, OTHER) for week in ("2026-W46", "2026-W47")]
+        )
         transaction.count_uses({lane: 3})
         transaction.replace_week(AGENCY, "2026-W47", WeekRow(2, b"v" * 32), lanes[:1])
-        (again,) = transaction.find_lanes([b"1" * 32], ["2026-W47"], [AGENCY])
+        (again,) = transaction.find_lanes([(AGENCY, "2026-W47", b"1" * 32)])
         assert again.used == 3
-        assert transaction.find_lanes([b"2" * 32], ["2026-W47"], [AGENCY]) == []
+        assert transaction.find_lanes([(AGENCY, "2026-W47", b"2" * 32)]) == []
         assert transaction.find_week(AGENCY, "2026-W47") == WeekRow(2, b"v" * 32)
         assert transaction.find_week(AGENCY, "2026-W48") is None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.websockets import WebSocketDisconnect
 
@@ -18,6 +18,7 @@ from quietway_protocol.errors import RemoteProtocolError
 from quietway_schemas.problems import PROBLEMS
 from quietway_server.api.problems import as_refusal
 from quietway_server.core.quota import BUSY_RETRY_SECONDS
+from quietway_server.direct import EXTENSION
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -30,6 +31,32 @@ BROKEN_RULE: Final = 1008
 FAILED: Final = 1011
 BREACH: Final = "malformed_json"
 """What a peer is told that sent a frame of no known form, or out of its turn."""
+
+
+class Direct(Protocol):
+    """A connection whose frames go as calls; see `quietway_server.direct`."""
+
+    def hand_to(self, take: Callable[[bytes], None]) -> None:
+        """Let binary frames go to this call from now on."""
+        ...
+
+    def hold(self) -> None:
+        """Take no more frames until `proceed`."""
+        ...
+
+    def proceed(self) -> None:
+        """Take frames again; first those that wait."""
+        ...
+
+    def say(self, *frames: str | bytes) -> None:
+        """Send frames in one write; to a peer that is gone, nothing."""
+        ...
+
+
+def find_direct(socket: WebSocket) -> Direct:
+    """Find the connection that a socket stands on, in the scope where the server put it."""
+    direct: Direct = socket.scope["extensions"][EXTENSION]
+    return direct
 
 
 class Room:

@@ -1,8 +1,8 @@
 """The submitting socket: batches of envelopes without a request for each.
 
-Theory of operation: one task reads batches and hands each to the writing thread without waiting;
-the outcomes come back in the loop, and the other task says what can be said of them. While too much
-is unanswered nothing is read, so a sender that is too fast waits at its own socket.
+Theory of operation: each batch is a call that hands it to the writing thread; the outcomes come
+back in the loop, and what can be said of them is said. While too much is unanswered nothing is
+read, so a sender that is too fast waits at its own socket. A task waits for the end.
 
 Rules: no identity is asked for, and none is kept; opening a socket tells nothing about a lane. A
 socket that brings nothing is closed, because nobody is known by it.
@@ -25,7 +25,7 @@ from quietway_schemas.errors import EnvelopeError
 from quietway_server.api.bodies import refuse_query
 from quietway_server.api.envelopes import read_capability
 from quietway_server.api.problems import as_refusal
-from quietway_server.api.sockets import Room, receive_frame, run_both, send_away
+from quietway_server.api.sockets import Room, find_direct, receive_frame, run_both, send_away
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ class SubmitStream:
         refuse_query(socket)
         lane = hash_capability(read_capability(socket))
         with self._room.take():
-            await socket.accept()
             await _Submitting(self._relay.ingest, socket, lane).serve(self._idle_seconds)
 
 
@@ -68,15 +67,16 @@ class _Submitting:
         self._socket = socket
         self._lane = lane
         self._session = SubmissionSession()
-        self._settled = asyncio.Event()
-        self._has_room = asyncio.Event()
+        self._direct = find_direct(socket)
+        self._loop = asyncio.get_running_loop()
+        self._is_answering = False
 
     async def serve(self, idle_seconds: float) -> None:
         """Serve until the peer leaves, breaks a rule, or brings nothing more."""
+        self._direct.hand_to(self._take)
         try:
-            await run_both(
-                self._receive_batches(), self._send_answers(), self._end_silence(idle_seconds)
-            )
+            await self._socket.accept()
+            await run_both(self._wait_for_the_end(), self._end_silence(idle_seconds))
         except TimeoutError:
             await self._socket.close(WENT_WELL)
         except WebSocketDisconnect:
@@ -84,34 +84,10 @@ class _Submitting:
         except Exception as error:  # noqa: BLE001, whatever it was, the peer is told in one form
             await send_away(self._socket, error, self._session.send_closing)
 
-    async def _receive_batches(self) -> None:
+    async def _wait_for_the_end(self) -> None:
         while True:
-            batch = await receive_frame(self._socket)
-            self._take_in(self._session.feed(batch), batch)
-            while not self._session.has_room():
-                self._has_room.clear()
-                await self._has_room.wait()
-
-    def _take_in(self, number: int, batch: str | bytes) -> None:
-        assert isinstance(batch, bytes)  # noqa: S101, the session takes no text
-        settle = partial(self._note, number)
-        try:
-            records = unpack_records(batch)
-            self._ingest.hand_in(self._lane, records, settle, body_bytes=len(batch))
-        except (EnvelopeError, RefusedError) as refused:
-            settle(refused)
-
-    def _note(self, number: int, error: BaseException | None) -> None:
-        self._session.note(number, None if error is None else _as_refusal(error))
-        self._settled.set()
-
-    async def _send_answers(self) -> None:
-        while True:
-            await self._settled.wait()
-            self._settled.clear()
-            for frame in self._session.take_answers():
-                await self._socket.send({"type": "websocket.send", "text": frame})
-            self._has_room.set()
+            # Batches come as calls: what comes here is out of place, or the end.
+            self._session.feed(await receive_frame(self._socket))
 
     async def _end_silence(self, idle_seconds: float) -> None:
         """Look now and then, which costs nothing for a batch.
@@ -124,6 +100,29 @@ class _Submitting:
             known = self._session.received
             await asyncio.sleep(idle_seconds)
         raise TimeoutError
+
+    def _take(self, batch: bytes) -> None:
+        settle = partial(self._note, self._session.feed(batch))
+        try:
+            records = unpack_records(batch)
+            self._ingest.hand_in(self._lane, records, settle, body_bytes=len(batch))
+        except (EnvelopeError, RefusedError) as refused:
+            settle(refused)
+        if not self._session.has_room():
+            self._direct.hold()
+
+    def _note(self, number: int, error: BaseException | None) -> None:
+        self._session.note(number, None if error is None else _as_refusal(error))
+        if not self._is_answering:
+            # What else becomes known by then is told in the same frame.
+            self._is_answering = True
+            self._loop.call_soon(self._answer)
+
+    def _answer(self) -> None:
+        self._is_answering = False
+        if answers := self._session.take_answers():
+            self._direct.say(*answers)
+            self._direct.proceed()
 
 
 def _as_refusal(error: BaseException) -> Refusal:

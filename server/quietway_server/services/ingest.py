@@ -159,14 +159,14 @@ class _Ledger:
         self._quota = quota
         self._now = now
         self._mailboxes = transaction.find_mailboxes({mailbox for mailbox, _ in keys})
-        self._lanes = {
-            (lane.agency, lane.digest): lane
-            for lane in transaction.find_lanes(
-                {batch.lane for batch in batches},
-                sendable_weeks(now=now),
-                {row.agency for row in self._mailboxes.values()},
-            )
+        shown = {
+            (row.agency, week, batch.lane)
+            for week in sendable_weeks(now=now)
+            for batch in batches
+            for mailbox, _ in batch.keys
+            if (row := self._mailboxes.get(mailbox))
         }
+        self._lanes = {(lane.agency, lane.digest): lane for lane in transaction.find_lanes(shown)}
         self._seen = transaction.find_seen(keys)
         self._new = dict.fromkeys(self._mailboxes, 0)
         self.used = dict.fromkeys(self._lanes.values(), 0)

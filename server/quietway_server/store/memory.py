@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import TYPE_CHECKING, TypeVar
 
 from quietway_server.ports import (
@@ -216,12 +215,9 @@ class MemoryTransaction:
         expires = self._state.enrolments.pop(digest, 0)
         return expires > now
 
-    def find_lanes(
-        self, digests: Collection[bytes], weeks: Collection[str], agencies: Collection[bytes]
-    ) -> list[LaneRow]:
-        """Give the lanes that these capabilities open in these weeks at these agencies."""
-        asked = set(product(agencies, weeks, digests))
-        return list(_pick(self._state.lanes, asked).values())
+    def find_lanes(self, wanted: Collection[tuple[bytes, str, bytes]]) -> list[LaneRow]:
+        """Give the lanes that exist among these, by (agency, week, hash of a capability)."""
+        return list(_pick(self._state.lanes, wanted).values())
 
     def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
         """Add to the counters of lanes, in envelopes."""

@@ -11,13 +11,13 @@ Spec: docs/spec/relay-protocol.md; docs/decisions/relay-storage.md.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import Counter
 from secrets import SystemRandom
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlcipher3.dbapi2
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from quietway_schemas.envelope import EnvelopeClass, Header
@@ -35,6 +35,14 @@ from quietway_server.store.tables import (
     seen,
     weeks_of_lanes,
 )
+from quietway_server.store.texts import (
+    KEEP,
+    MAILBOX_COLUMNS,
+    MOVE,
+    REMEMBER,
+    SEEN_KEY,
+    find_by_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -44,34 +52,7 @@ if TYPE_CHECKING:
 
 _SHUFFLE: Final = SystemRandom().shuffle
 
-
-def _insert_text(table: Table, columns: Sequence[str]) -> str:
-    """Write the insertion of these columns, in their order, as the driver takes it."""
-    return str(insert(table).compile(dialect=sqlite.dialect(), column_keys=columns))
-
-
 # What runs with every request is built once: building a statement costs more than running it.
-_MAILBOXES: Final = select(mailboxes).where(
-    mailboxes.c.mailbox.in_(bindparam("wanted", expanding=True))
-)
-_SEEN: Final = select(seen.c.mailbox, seen.c.envelope_id, seen.c.record_hash).where(
-    tuple_(seen.c.mailbox, seen.c.envelope_id).in_(bindparam("wanted", expanding=True))
-)
-# Rows come by the hundred, so these go to the driver as text and plain tuples: what the statement
-# would do for each value costs more than the row.
-_SEEN_COLUMNS: Final = ("mailbox", "envelope_id", "record_hash", "expires_minute")
-_ENVELOPE_COLUMNS: Final = (
-    "mailbox",
-    "seq",
-    "envelope_id",
-    "suite",
-    "epoch",
-    "withdraw_hash",
-    "expires_minute",
-    "sealed",
-)
-_REMEMBER: Final = _insert_text(seen, _SEEN_COLUMNS)
-_KEEP: Final = {of: _insert_text(table, _ENVELOPE_COLUMNS) for of, table in ENVELOPE_TABLES.items()}
 _AFTER: Final = {
     of: select(table)
     .where(table.c.mailbox == bindparam("of"), table.c.seq > bindparam("after"))
@@ -79,11 +60,6 @@ _AFTER: Final = {
     .limit(bindparam("most"))
     for of, table in ENVELOPE_TABLES.items()
 }
-_ARRIVED: Final = (
-    update(mailboxes)
-    .where(mailboxes.c.mailbox == bindparam("of"))
-    .values(latest_seq=bindparam("latest"), waiting=mailboxes.c.waiting + bindparam("more"))
-)
 _ACKNOWLEDGED: Final = (
     update(mailboxes)
     .where(mailboxes.c.mailbox == bindparam("of"))
@@ -111,9 +87,13 @@ class SqliteStore:
         self._engine = open_engine(path, max_bytes=max_bytes)
         try:
             prepare_schema(self._engine)
+            # The one connection that writes: taking one from the pool for each group costs more
+            # than the first ten rows.
+            self._writing = self._engine.connect()
         except BaseException:
             self._engine.dispose()
             raise
+        self._one_writer = threading.Lock()
         self._reserve = Reserve(path.with_name(path.name + "-reserve"))
         self._reserve.restore()
 
@@ -121,8 +101,8 @@ class SqliteStore:
     def writing(self) -> Iterator[SqliteTransaction]:
         """Open the writing transaction; leaving it well commits durably, an exception undoes it."""
         try:
-            with self._engine.begin() as connection:
-                transaction = SqliteTransaction(connection)
+            with self._one_writer, self._writing.begin():
+                transaction = SqliteTransaction(self._writing)
                 yield transaction
                 transaction.flush()
         except DBAPIError as error:
@@ -163,6 +143,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close all connections."""
+        self._writing.close()
         self._engine.dispose()
 
 
@@ -175,42 +156,44 @@ class SqliteTransaction(SqliteDirectory):
 
     def find_mailboxes(self, wanted: Collection[bytes]) -> dict[bytes, MailboxRow]:
         """Give the mailboxes that exist, by id."""
-        rows = self._connection.execute(_MAILBOXES, {"wanted": list(wanted)})
-        return {row.mailbox: _mailbox_row(row) for row in rows}
+        rows = find_by_key(
+            self._connection, MAILBOX_COLUMNS, MAILBOX_COLUMNS[:1], [(of,) for of in wanted]
+        )
+        return {
+            of: MailboxRow(of, agency, latest, acknowledged, waiting, witness, bool(changed))
+            for of, agency, latest, acknowledged, waiting, witness, changed in rows
+        }
 
     def find_seen(
         self, wanted: Collection[tuple[bytes, bytes]]
     ) -> dict[tuple[bytes, bytes], bytes]:
         """Give the record hashes of what came before, by (mailbox, envelope id)."""
-        rows = self._connection.execute(_SEEN, {"wanted": list(wanted)})
-        return {(row.mailbox, row.envelope_id): row.record_hash for row in rows}
+        rows = find_by_key(self._connection, (*SEEN_KEY, seen.c.record_hash), SEEN_KEY, wanted)
+        return {(mailbox, envelope): digest for mailbox, envelope, digest in rows}
 
     def append(self, arrivals: Sequence[Arrival]) -> None:
         """Remember that envelopes came and move their mailboxes; the rows follow at the end."""
         if not arrivals:
             return
         self._held_back.extend(arrivals)
-        self._connection.exec_driver_sql(_REMEMBER, [_seen_row(arrival) for arrival in arrivals])
+        self._connection.exec_driver_sql(REMEMBER, [_seen_row(arrival) for arrival in arrivals])
         # Numbers grow within a mailbox, so the last one that is met is the latest.
         latest = {arrival.record.header.mailbox.value: arrival.seq for arrival in arrivals}
         more = Counter(arrival.record.header.mailbox.value for arrival in arrivals)
-        self._connection.execute(
-            _ARRIVED,
-            [{"of": of, "latest": seq, "more": more[of]} for of, seq in latest.items()],
-        )
+        self._connection.exec_driver_sql(MOVE, [(seq, more[of], of) for of, seq in latest.items()])
 
     def flush(self) -> None:
         """Insert the envelopes that were held back, in a random order."""
         held_back, self._held_back = self._held_back, []
         _SHUFFLE(held_back)
-        for envelope_class, statement in _KEEP.items():
+        for envelope_class, text in KEEP.items():
             rows = [
                 _envelope_row(arrival)
                 for arrival in held_back
                 if arrival.record.header.class_ is envelope_class
             ]
             if rows:
-                self._connection.exec_driver_sql(statement, rows)
+                self._connection.exec_driver_sql(text, rows)
 
     def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
         """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""
@@ -304,18 +287,6 @@ class SqliteTransaction(SqliteDirectory):
                 [{"of": row.mailbox, "envelope": row.envelope_id} for row in rows],
             )
         return len(rows)
-
-
-def _mailbox_row(row: Row[Any]) -> MailboxRow:  # a row's columns have no static types
-    return MailboxRow(
-        row.mailbox,
-        row.agency,
-        row.latest_seq,
-        row.acknowledged_seq,
-        row.waiting,
-        row.witness,
-        row.witness_changed,
-    )
 
 
 def _seen_row(arrival: Arrival) -> tuple[object, ...]:

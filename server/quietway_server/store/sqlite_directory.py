@@ -33,6 +33,7 @@ from quietway_server.store.tables import (
     seen,
     weeks_of_lanes,
 )
+from quietway_server.store.texts import COUNT, LANE_KEY, find_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -41,20 +42,6 @@ if TYPE_CHECKING:
 
 # What runs with every request is built once: building a statement costs more than running it.
 _DEVICES: Final = select(devices).where(devices.c.device.in_(bindparam("wanted", expanding=True)))
-_LANES: Final = select(lanes.c.agency, lanes.c.week, lanes.c.digest, lanes.c.used).where(
-    lanes.c.agency.in_(bindparam("agencies", expanding=True)),
-    lanes.c.week.in_(bindparam("weeks", expanding=True)),
-    lanes.c.digest.in_(bindparam("digests", expanding=True)),
-)
-_USED: Final = (
-    update(lanes)
-    .where(
-        lanes.c.agency == bindparam("of"),
-        lanes.c.week == bindparam("in"),
-        lanes.c.digest == bindparam("by"),
-    )
-    .values(used=lanes.c.used + bindparam("more"))
-)
 
 
 class SqliteDirectory:
@@ -169,24 +156,17 @@ class SqliteDirectory:
         )
         return spent.rowcount == 1
 
-    def find_lanes(
-        self, digests: Collection[bytes], weeks: Collection[str], agencies: Collection[bytes]
-    ) -> list[LaneRow]:
-        """Give the lanes that these capabilities open in these weeks at these agencies."""
-        rows = self._connection.execute(
-            _LANES, {"digests": list(digests), "weeks": list(weeks), "agencies": list(agencies)}
-        )
-        return [LaneRow(row.agency, row.week, row.digest, row.used) for row in rows]
+    def find_lanes(self, wanted: Collection[tuple[bytes, str, bytes]]) -> list[LaneRow]:
+        """Give the lanes that exist among these, by (agency, week, hash of a capability)."""
+        columns = (*LANE_KEY, lanes.c.used)
+        return [LaneRow(*row) for row in find_by_key(self._connection, columns, LANE_KEY, wanted)]
 
     def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
         """Add to the counters of lanes, in envelopes."""
         if uses:
-            self._connection.execute(
-                _USED,
-                [
-                    {"of": lane.agency, "in": lane.week, "by": lane.digest, "more": envelopes}
-                    for lane, envelopes in uses.items()
-                ],
+            self._connection.exec_driver_sql(
+                COUNT,
+                [(more, lane.agency, lane.week, lane.digest) for lane, more in uses.items()],
             )
 
     def find_week(self, agency: bytes, week: str) -> WeekRow | None:
