@@ -66,7 +66,7 @@ bench: $(READY) ## measure speed, peers beside us (CLAIM=name measures one claim
 profile: $(READY) ## show where the relay's time goes under load (DOOR=http, BATCH=20: another load than single frames)
 	@$(BIN)/python -m bench.profile
 
-demo: $(READY) ## watch three agencies coordinate (SCENE=name plays one scene, REFERRAL=file sends a FHIR ServiceRequest)
+demo: $(READY) ## watch three agencies coordinate (SCENE=name plays one scene, REFERRAL=file sends a FHIR ServiceRequest or Task)
 	@$(BIN)/python examples/demo
 
 relay: $(READY) ## run a relay on this machine, until Ctrl-C (its files go to build/relay)

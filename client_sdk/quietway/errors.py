@@ -274,7 +274,8 @@ class ImportRefused(QuietwayError):
     """A file cannot become a referral.
 
     Attributes:
-        reason: `not_open`, `not_a_referral`, `malformed`, `too_large` or `unsupported`.
+        reason: `not_open`, `not_a_referral`, `malformed`, `too_large`, `unsupported` or
+            `unreadable`.
         field: The field that decided it, by name.
     """
 

@@ -12,7 +12,17 @@ from typing import Annotated
 
 import typer
 
-from quietway_desk.commands import doctor, inbox, init, outbox, partner, send, status, watch
+from quietway_desk.commands import (
+    doctor,
+    inbox,
+    init,
+    outbox,
+    partner,
+    referral,
+    send,
+    status,
+    watch,
+)
 from quietway_desk.session import Settings
 
 EXAMPLES = f"""{init.EXAMPLE}
@@ -35,6 +45,7 @@ app = typer.Typer(
 )
 app.command("init", epilog=init.EXAMPLE)(init.init)
 app.add_typer(send.app, name="send")
+app.add_typer(referral.app, name="referral")
 app.command("inbox")(inbox.inbox)
 app.command("outbox")(outbox.outbox)
 app.command("watch")(watch.watch)

@@ -1,4 +1,6 @@
-"""What a person filled in becomes a referral packet, by hand or from a file of another system.
+"""What a person filled in becomes a referral packet, by hand or with a file of another system.
+
+A file gives service and urgency where the person did not; all else comes from the person.
 
 Spec: docs/reference/desk.md, "Sending a referral".
 """
@@ -6,97 +8,131 @@ Spec: docs/reference/desk.md, "Sending a referral".
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from quietway.content import Receiving, ReferralPacket, ReferralRef, Referring
-from quietway.interop.fhir import read_service_request
+from quietway_desk.asking import ask_code, ask_text, read_words
 from quietway_desk.refusals import UsageRefused
+from quietway_desk.session import find_partner, opened, talk
 from quietway_desk.times import propose_feedback_due
+from quietway_desk.words import tell_sent
 
 if TYPE_CHECKING:
+    import typer
+
     from quietway import Client, Partner
-    from quietway.interop.fhir import Imported
+    from quietway.interop import CodedRequest
 
 _REFERENCE_BYTES: Final = 16
+_STANDARD: Final = "standard"
+_IN_WORDS: Final = "The purpose in a sentence or two; name nobody and no place."
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was filled in; codes are codes of the lists that the options name."""
+    """What was filled in, None where it was not; codes are codes of the lists that options name."""
 
-    staff: str
-    contact: str
+    staff: str | None
+    contact: str | None
     program: str | None
     channel: str
     eligibility: str
     service: str | None
+    purpose: str | None
+    urgency: str | None
+    basis: str | None
+    pathway: str
+    referred_by: str | None
+    choice: str | None
+
+
+def send_draft(
+    context: typer.Context, to: str, draft: Draft, file: CodedRequest | None = None
+) -> None:
+    """Ask for what is missing, then make the packet and send it.
+
+    Args:
+        context: Of the command.
+        to: The partner, as it was named.
+        draft: What was filled in.
+        file: What was read of a file, where there is one.
+
+    Raises:
+        UsageRefused: Something is missing, and there is no terminal to ask at; or it is not clear
+            which program is asked.
+        ContentRefused: Something breaks a rule of the dictionary.
+    """
+    asked = draft if file is None else _fill_in_from(draft, file)
+    complete = _Complete(
+        staff=ask_text(asked.staff, "--staff", "Who should they ask for"),
+        contact=ask_text(asked.contact, "--contact", "How do they reach you"),
+        service=ask_code(asked.service, "--service", "service_type", "Which service?"),
+        purpose=ask_code(asked.purpose, "--purpose", "purpose_code", "What is it for?"),
+        urgency=asked.urgency or _STANDARD,
+        basis=ask_code(asked.basis, "--basis", "info_basis", "Where is this known from?"),
+        referred_by=ask_code(asked.referred_by, "--referred-by", "referred_by", "Who referred?"),
+        choice=ask_code(
+            asked.choice, "--choice", "survivor_choice", "What did the survivor choose?"
+        ),
+        words=read_words(_IN_WORDS),
+    )
+    with opened(context) as client:
+        talk(client)
+        partner = find_partner(client, to)
+        packet = _make_packet(client, partner, asked, complete)
+        sent = client.referrals.send(packet, to=partner.agency_id)
+        talk(client)
+        tell_sent(client, sent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Complete:
+    """What no packet goes without."""
+
+    staff: str
+    contact: str
+    service: str
     purpose: str
     urgency: str
     basis: str
-    pathway: str
     referred_by: str
     choice: str
     words: str
 
 
-def make_packet(client: Client, partner: Partner, draft: Draft) -> ReferralPacket:
-    """Make a packet of what was filled in.
+def _fill_in_from(draft: Draft, file: CodedRequest) -> Draft:
+    return replace(
+        draft,
+        service=draft.service or file.service_type,
+        urgency=draft.urgency or file.time_sensitivity,
+    )
 
-    Raises:
-        UsageRefused: The service is missing, or it is not clear which program is asked.
-        ContentRefused: Something breaks a rule of the dictionary.
-    """
-    if draft.service is None:
-        raise UsageRefused("--service is missing.")
+
+def _make_packet(
+    client: Client, partner: Partner, draft: Draft, complete: _Complete
+) -> ReferralPacket:
     now = client.now()
     return ReferralPacket(
         referral_ref=ReferralRef.from_entropy(secrets.token_bytes(_REFERENCE_BYTES)),
-        referring=_name_referring(client, draft, now),
+        referring=Referring(
+            agency=client.program.partition("-")[0],
+            program=client.program,
+            staff=complete.staff,
+            contact=complete.contact,
+            at=now,
+        ),
         receiving=_name_receiving(partner, draft),
-        service_type=draft.service,
-        purpose_code=draft.purpose,
-        purpose_text=draft.words,
-        info_basis=draft.basis,
-        time_sensitivity=draft.urgency,
+        service_type=complete.service,
+        purpose_code=complete.purpose,
+        purpose_text=complete.words,
+        info_basis=complete.basis,
+        time_sensitivity=complete.urgency,
         pathway=draft.pathway,
-        referred_by=draft.referred_by,
-        survivor_choice=draft.choice,
+        referred_by=complete.referred_by,
+        survivor_choice=complete.choice,
         identity_mode="none",
-        feedback_due=propose_feedback_due(draft.urgency, now),
-    )
-
-
-def make_packet_from_file(client: Client, partner: Partner, draft: Draft, raw: bytes) -> Imported:
-    """Make a packet of a FHIR `ServiceRequest` and what was filled in.
-
-    Raises:
-        ImportRefused: The file can't become a referral.
-        UsageRefused, ContentRefused: As above.
-    """
-    now = client.now()
-    return read_service_request(
-        raw,
-        entropy=secrets.token_bytes(_REFERENCE_BYTES),
-        referring=_name_referring(client, draft, now),
-        receiving=_name_receiving(partner, draft),
-        purpose_code=draft.purpose,
-        purpose_text=draft.words,
-        info_basis=draft.basis,
-        pathway=draft.pathway,
-        referred_by=draft.referred_by,
-        survivor_choice=draft.choice,
-        feedback_due=propose_feedback_due(draft.urgency, now),
-    )
-
-
-def _name_referring(client: Client, draft: Draft, now: int) -> Referring:
-    return Referring(
-        agency=client.program.partition("-")[0],
-        program=client.program,
-        staff=draft.staff,
-        contact=draft.contact,
-        at=now,
+        feedback_due=propose_feedback_due(complete.urgency, now),
     )
 
 

@@ -88,6 +88,16 @@ def show_json(records: Sequence[Mapping[str, object]]) -> None:
     sys.stdout.flush()
 
 
+def pour(raw: bytes) -> None:
+    """Write a file's bytes as they are; on a terminal as text, made plain."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(raw)
+    else:
+        sys.stdout.write(show_plain(raw.decode().replace("\r\n", "\n")))
+    sys.stdout.flush()
+
+
 @contextmanager
 def working(text: str) -> Iterator[Status]:
     """Show on a terminal that something takes its time."""

@@ -1,7 +1,7 @@
 """`make demo`: a relay, three agencies, and a calm account of who sees what.
 
     SCENE=name      plays one scene, with the set-up that it needs
-    REFERRAL=path   sends that FHIR R4 ServiceRequest instead, where it can be taken
+    REFERRAL=path   sends that FHIR R4 ServiceRequest or Task instead, where it can be taken
 
 It runs on free ports in a temporary folder, and ends by itself within a minute. Exit codes: 0 it
 came out as it must, 1 it did not, 2 the file or the scene can't be taken, 128 and more when it was

@@ -23,8 +23,7 @@ PUBLIC: Final = frozenset(
         "quietway.codes",
         "quietway.content",
         "quietway.fingerprint",
-        "quietway.interop.fhir",
-        "quietway.interop.files",
+        "quietway.interop",
     )
 )
 COMMANDS: Final = (
@@ -36,6 +35,8 @@ COMMANDS: Final = (
     "send referral",
     "send answer",
     "send message",
+    "referral import",
+    "referral export",
     "status set",
     "status board",
     "partner invite",

@@ -43,8 +43,10 @@ PUBLIC_MODULES = (
     "quietway",
     "quietway.codes",
     "quietway.content",
+    "quietway.interop",
     "quietway.testing",
 )
+PAGE_OF = {"quietway.interop": "interop.md"}
 
 
 def named(page: Path) -> str:
@@ -65,7 +67,7 @@ def list_commands(command: object, path: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES)
 def test_each_public_name_is_documented(module: str) -> None:
-    page = read_reference("sdk.md")
+    page = read_reference(PAGE_OF.get(module, "sdk.md"))
     names = importlib.import_module(module).__all__
     assert names
     assert [name for name in names if not re.search(rf"`[^`\n]*\b{name}\b", page)] == []

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from tests.client_sdk.interop.verdicts import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEMO: Final = ROOT / "examples" / "demo"
-# A file with a person's name in it; and the other open ones, which are played together.
+# A file with a person's name in it, and a task to fulfil it; the others are played together.
 NAMED: Final = "gravity/SDOHCC-ServiceRequest-HungerVitalSign-Example-1.json"
-OPEN: Final = ("lipid", "benchpress", "subrequest")
+TASK: Final = "gravity/SDOHCC-Task-OrderFulfillment-Example-1.json"
 # What identifies a person or tells a story, wherever in the file it stands.
 IDENTIFYING: Final = frozenset(
     ("reference", "display", "value", "id", "div", "text", "patientInstruction", "authorString")
@@ -109,16 +110,18 @@ def list_identifying(value: object, name: str = "") -> Iterator[str]:
             yield from list_identifying(held, name)
 
 
-def test_a_real_request_is_sent_without_a_word_of_it_that_identifies(
-    stage: Stage, shared: Callable[[str], Path]
+@pytest.mark.parametrize("name", [NAMED, TASK])
+def test_a_real_file_is_sent_without_a_word_of_it_that_identifies(
+    stage: Stage, shared: Callable[[str], Path], name: str
 ) -> None:
-    path = shared(f"samples/{NAMED}")
+    path = shared(f"samples/{name}")
 
     played = stage.play(REFERRAL=str(path))
 
     assert (played.returncode, played.stderr) == (0, ""), played.stdout
     assert "The shelter reads" in played.stdout
-    assert "subject.reference" in played.stdout
+    assert re.search(r"(subject|for)\.reference", played.stdout)
+    assert "The FHIR Task that goes back" in played.stdout
     texts = set(list_identifying(json.loads(path.read_bytes())))
     assert len(texts) > 2
     assert [text for text in texts if re.search(rf"\b{re.escape(text)}\b", played.stdout)] == []
@@ -159,7 +162,7 @@ with temporary_folder() as folder:
 def test_the_other_open_requests_are_sent_too_and_none_of_their_texts_passes(
     stage: Stage, shared: Callable[[str], Path]
 ) -> None:
-    files = [shared(f"samples/fhir-r4/ServiceRequest-{name}.json") for name in OPEN]
+    files = [shared(f"samples/{name}") for name in OPEN if name not in (NAMED, TASK)]
 
     # The scene itself searches packet, relay and output for every text, and fails on a find.
     played = subprocess.run(
@@ -173,21 +176,30 @@ def test_the_other_open_requests_are_sent_too_and_none_of_their_texts_passes(
     )
 
     assert (played.returncode, played.stderr) == (0, ""), played.stdout
-    assert played.stdout.count("The shelter reads") == len(OPEN)
+    assert played.stdout.count("The shelter reads") == len(files) == 13
+    assert "what must NOT be done" in played.stdout
     for file in files:
         texts = set(list_identifying(json.loads(file.read_bytes())))
         assert [text for text in texts if re.search(rf"\b{re.escape(text)}\b", played.stdout)] == []
     stage.assert_clean()
 
 
-def test_a_completed_request_is_refused_with_reason_and_field(
-    stage: Stage, shared: Callable[[str], Path]
+@pytest.mark.parametrize(
+    ("name", "reason", "field"),
+    [
+        ("ServiceRequest-example", "not_open", "status"),
+        ("Task-example4", "not_open", "status"),
+        ("Task-fm-example6", "not_a_referral", "code.coding.code"),
+    ],
+)
+def test_a_file_that_cannot_be_taken_is_refused_with_reason_and_field(
+    stage: Stage, shared: Callable[[str], Path], name: str, reason: str, field: str
 ) -> None:
-    played = stage.play(REFERRAL=str(shared("samples/fhir-r4/ServiceRequest-example.json")))
+    played = stage.play(REFERRAL=str(shared(f"samples/fhir-r4/{name}.json")))
 
     assert played.returncode == 2
-    assert "reason: not_open" in played.stdout
-    assert "field: status" in played.stdout
+    assert f"reason: {reason}" in played.stdout
+    assert f"field: {field}" in played.stdout
     stage.assert_clean()
 
 

@@ -2,7 +2,8 @@
 
 A name is told only when the standard has it. A file may use any text as a name, a person's among
 them, so every other name is told as `(unknown name)`. Values are never told, and neither is how
-many there were.
+many there were. What lies deeper than five names is told by its first five, and a file that would
+fill pages is told by its outermost names alone: a report is for reading.
 
 Spec: docs/reference/interop.md, "What is left behind".
 """
@@ -15,11 +16,13 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from quietway.interop.json_file import JsonValue
 
 UNKNOWN_NAME: Final = "(unknown name)"
+DEEPEST_NAME: Final = 5
+MOST_NAMES: Final = 300
 
 
 def name_dropped_fields(
@@ -32,21 +35,31 @@ def name_dropped_fields(
         used: Dotted paths of the fields that were read, as `code.coding.code`.
         whole: Paths that are told as one, because a list of what lies inside would help nobody.
     """
-    return tuple(sorted(set(_walk(resource, "", whole)) - set(used)))
+    found: set[tuple[str, ...]] = set()
+    kept = frozenset(tuple(path.split(".")) for path in whole)
+    _walk(resource, (), kept, found)
+    dropped = {".".join(path) for path in found} - set(used)
+    if len(dropped) > MOST_NAMES:
+        dropped = {name.partition(".")[0] for name in dropped}
+    return tuple(sorted(dropped))
 
 
-def _walk(value: JsonValue, path: str, whole: Collection[str]) -> Iterator[str]:
-    if path in whole:
-        yield path
+def _walk(
+    value: JsonValue,
+    path: tuple[str, ...],
+    whole: Collection[tuple[str, ...]],
+    found: set[tuple[str, ...]],
+) -> None:
+    if path in whole or len(path) == DEEPEST_NAME:
+        found.add(path)
     elif isinstance(value, dict) and (value or not path):
         for name, held in value.items():
-            told = _tell(name)
-            yield from _walk(held, f"{path}.{told}" if path else told, whole)
+            _walk(held, (*path, _tell(name)), whole, found)
     elif isinstance(value, list) and value:
         for held in value:
-            yield from _walk(held, path, whole)
+            _walk(held, path, whole, found)
     else:
-        yield path
+        found.add(path)
 
 
 def _tell(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A real referral file of a hospital's system is sent, and what identifies a person stays behind.
+"""A real file of a hospital's system is sent and answered, and what identifies a person stays out.
 
 Spec: docs/reference/interop.md.
 """
@@ -15,14 +15,15 @@ from scenes.referral import DAY_MS, name_receiving, name_referring, show_referra
 from scenes.who_sees_what import read_files, search_relay
 from world import STATES
 
-from quietway.interop.fhir import read_service_request
+from quietway.interop import read_referral, write_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from world import World
 
-    from quietway.interop.fhir import Imported
+    from quietway.content import ReferralPacket
+    from quietway.interop import Imported
 
 TITLE = "A referral from a file of another system"
 NEEDS = ("founding",)
@@ -31,7 +32,21 @@ PURPOSE = "Please call our desk back; details by phone only."
 SHORTEST = 6
 # Words that the dictionary, the standard or this story use themselves, and that identify nobody.
 COMMON_WORDS = frozenset(
-    ("active", "plan", "order", "original-order", "instance-order", "routine", "urgent", "asap")
+    (
+        "accepted",
+        "active",
+        "asap",
+        "draft",
+        "in-progress",
+        "instance-order",
+        "order",
+        "original-order",
+        "plan",
+        "requested",
+        "routine",
+        "stat",
+        "urgent",
+    )
 )
 
 
@@ -42,7 +57,7 @@ def import_file(raw: bytes) -> Imported:
         ImportRefused: It can't be taken; with reason and field.
     """
     now = time.time_ns() // 1_000_000
-    return read_service_request(
+    return read_referral(
         raw,
         entropy=secrets.token_bytes(16),
         referring=name_referring(now),
@@ -61,35 +76,54 @@ def play(world: World) -> None:
     """Send the file's referral, show what the shelter reads, and search for what must not pass."""
     tell = world.tell
     assert world.referral_file is not None  # noqa: S101 - the demo plays this scene only with a file
+    before = b"\n".join(read_files(world.relay_folder))
     imported = import_file(world.referral_file)
     world.remember(imported.packet.purpose_text, str(imported.packet.referral_ref))
     tell.say(
-        "The hospital's own system wrote a FHIR R4 ServiceRequest. Only its codes are read: which "
-        "service, how soon. All else was left behind before anything was sealed."
+        f"The hospital's own system wrote a FHIR R4 {imported.kind}. Only its codes are read: "
+        "which service, how soon. All else was left behind before anything was sealed."
     )
     tell.heading("Left behind, by name of field")
     tell.item("", ", ".join(imported.dropped) or "nothing", column=0)
     if imported.unmapped:
-        tell.heading("Read, but not in the code map, so it became the service 'other'")
+        tell.heading("Read, but not in the code map")
         tell.item("", ", ".join(imported.unmapped), column=0)
+    if imported.cautions:
+        tell.heading("To be known before it is sent: the file says what must NOT be done")
+        tell.item("", ", ".join(imported.cautions), column=0)
     sent = world.hospital.client.referrals.send(imported.packet, to="HARBOR")
     tell.heading("What happened to it")
     tell.item("The hospital sees", f"the referral is {STATES[sent.state]}")
     packet = show_referral(world, world.fetch(world.shelter))
+    task = _answer(world, packet)
     # A second copy waits at the relay while its files are searched.
     world.police.client.messages.send(PURPOSE, to=["HARBOR"])
     search_relay(world)
-    _search_for_the_person(world, packet.model_dump_json())
+    _search_for_the_person(world, before, packet.model_dump_json(), task)
 
 
-def _search_for_the_person(world: World, packet: str) -> None:
+def _answer(world: World, packet: ReferralPacket) -> str:
+    """Let the shelter accept, and give the Task that the hospital's system gets back."""
+    world.shelter.client.referrals.acknowledge(packet.referral_ref)
+    world.fetch(world.hospital)
+    raw = write_task(world.hospital.client.referrals.find(packet.referral_ref))
+    task = json.loads(raw)
+    world.tell.heading("The FHIR Task that goes back into the hospital's system")
+    world.tell.item("", f"status {task['status']}; {len(raw)} bytes, codes only", column=0)
+    return raw.decode()
+
+
+def _search_for_the_person(world: World, before: bytes, packet: str, task: str) -> None:
     assert world.referral_file is not None  # noqa: S101 - as above
     texts = list_texts(json.loads(world.referral_file))
     relay = b"\n".join(read_files(world.relay_folder))
+    # What stood at the relay before anything was sent is a word of its own schema.
+    searched = [text.encode() for text in texts if len(text) >= SHORTEST]
     found = {
         "the packet": sum(stands_in(text, packet) for text in texts),
-        "the relay's files": sum(text.encode() in relay for text in texts if len(text) >= SHORTEST),
-        "this output": sum(stands_in(text, world.tell.told) for text in texts if len(text) > 1),
+        "the Task": sum(stands_in(text, task) for text in texts),
+        "the relay's files": sum(text in relay and text not in before for text in searched),
+        "this output": sum(stands_in(text, world.tell.told) for text in texts),
     }
     world.tell.heading(f"Searched for the {len(texts)} texts of the file")
     for place, times in found.items():
@@ -100,7 +134,8 @@ def _search_for_the_person(world: World, packet: str) -> None:
 
 def list_texts(resource: object) -> list[str]:
     """List the texts of a file once each, without the common words of the standard itself."""
-    return sorted({text for text in _walk(resource) if text.strip()} - COMMON_WORDS)
+    # A single character, such as a version, stands everywhere and tells nothing.
+    return sorted({text for text in _walk(resource) if len(text.strip()) > 1} - COMMON_WORDS)
 
 
 def stands_in(text: str, shown: str) -> bool:

@@ -5,25 +5,42 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quietway.errors import ImportRefused
-from quietway.interop.json_file import JsonValue, read_json_object
-from quietway.interop.service_request import read_coded_request
+from quietway.interop.coded import CodedRequest, read_coded
+from quietway.interop.dropped import MOST_NAMES, name_dropped_fields
+from quietway.interop.service_request import SERVICE_REQUEST
+from quietway.interop.task import PAYMENTS, TASK, TASK_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from quietway.interop.json_file import JsonValue
 
 SNOMED = "http://snomed.info/sct"
+GRAVITY = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
 
 
 def request(**fields: JsonValue) -> dict[str, JsonValue]:
     return {"resourceType": "ServiceRequest", "status": "active", "intent": "order", **fields}
 
 
+def task(**fields: JsonValue) -> dict[str, JsonValue]:
+    return {"resourceType": "Task", "status": "requested", "intent": "order", **fields}
+
+
+def coded(system: str, code: str) -> JsonValue:
+    return {"coding": [{"system": system, "code": code}]}
+
+
+def read_coded_request(
+    resource: dict[str, JsonValue], *, allow_closed: bool = False
+) -> CodedRequest:
+    kind = TASK if resource["resourceType"] == "Task" else SERVICE_REQUEST
+    return read_coded(resource, kind, allow_closed=allow_closed)
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "field"),
     [
-        ({"resourceType": "Task"}, "not_a_referral", "resourceType"),
-        ({"resourceType": ["ServiceRequest"]}, "not_a_referral", "resourceType"),
         ({"status": "completed"}, "not_open", "status"),
         ({"status": "on-hold"}, "not_open", "status"),
         ({"status": "entered-in-error"}, "not_open", "status"),
@@ -33,13 +50,14 @@ def request(**fields: JsonValue) -> dict[str, JsonValue]:
         ({"intent": None}, "malformed", "intent"),
         ({"intent": "proposal"}, "unsupported", "intent"),
         ({"intent": "option"}, "unsupported", "intent"),
-        ({"doNotPerform": True}, "unsupported", "doNotPerform"),
         ({"doNotPerform": "false"}, "malformed", "doNotPerform"),
         ({"implicitRules": "http://rules.test"}, "unsupported", "implicitRules"),
         ({"modifierExtension": []}, "unsupported", "modifierExtension"),
         ({"priority": "whenever"}, "unsupported", "priority"),
         ({"priority": ["stat"]}, "malformed", "priority"),
         ({"code": "text"}, "malformed", "code"),
+        ({"code": []}, "malformed", "code"),
+        ({"category": {}}, "malformed", "category"),
         ({"code": {"coding": {}}}, "malformed", "code.coding"),
         ({"code": {"coding": ["x"]}}, "malformed", "code.coding"),
         ({"code": {"coding": [{"code": ["x"]}]}}, "malformed", "code.coding.code"),
@@ -124,12 +142,76 @@ def test_what_was_left_behind_is_told_once_by_the_names_of_its_fields() -> None:
     )
 
 
-def test_a_request_that_says_not_to_act_is_never_taken_for_a_request(
-    shared: Callable[[str], Path],
+@pytest.mark.parametrize(
+    ("fields", "reason", "field"),
+    [
+        ({"status": "completed"}, "not_open", "status"),
+        ({"status": "rejected"}, "not_open", "status"),
+        ({"status": "cancelled"}, "not_open", "status"),
+        ({"status": "failed"}, "not_open", "status"),
+        ({"status": "entered-in-error"}, "not_open", "status"),
+        ({"status": "active"}, "malformed", "status"),
+        ({"intent": "directive"}, "unsupported", "intent"),
+        ({"intent": "unknown"}, "unsupported", "intent"),
+        ({"code": coded(PAYMENTS, "anything")}, "not_a_referral", "code.coding.code"),
+        ({"code": coded(TASK_CODES, "abort")}, "not_a_referral", "code.coding.code"),
+        ({"code": coded(TASK_CODES, "what is new")}, "not_a_referral", "code.coding.code"),
+        ({"code": coded(GRAVITY, "make-contact")}, "not_a_referral", "code.coding.code"),
+        (
+            {"code": coded(PAYMENTS, "poll"), "status": "completed"},
+            "not_a_referral",
+            "code.coding.code",
+        ),
+        ({"code": [coded(PAYMENTS, "poll")]}, "malformed", "code"),
+    ],
+)
+def test_a_task_that_cannot_be_taken_is_refused_with_reason_and_field(
+    fields: dict[str, JsonValue], reason: str, field: str
 ) -> None:
-    raw = shared("samples/fhir-r4/ServiceRequest-do-not-turn.json").read_bytes()
-
     with pytest.raises(ImportRefused) as refused:
-        read_coded_request(read_json_object(raw))
+        read_coded_request(task(**fields))
 
-    assert (refused.value.reason, refused.value.field) == ("unsupported", "doNotPerform")
+    assert (refused.value.reason, refused.value.field) == (reason, field)
+
+
+def test_the_open_statuses_of_a_task_are_those_of_the_dictionarys_open_states() -> None:
+    assert TASK.open_statuses == {
+        "draft",
+        "requested",
+        "received",
+        "accepted",
+        "ready",
+        "in-progress",
+        "on-hold",
+    }
+
+
+@pytest.mark.parametrize("make", [request, task])
+def test_what_was_entered_in_error_is_never_taken_and_all_else_with_the_callers_leave(
+    make: Callable[..., dict[str, JsonValue]],
+) -> None:
+    kind = TASK if make is task else SERVICE_REQUEST
+    for status in sorted(kind.statuses - {"entered-in-error"}):
+        assert read_coded_request(make(status=status), allow_closed=True).kind == kind.name
+    with pytest.raises(ImportRefused, match="not_open"):
+        read_coded_request(make(status="entered-in-error"), allow_closed=True)
+
+
+def test_a_task_that_fulfils_its_focus_does_not_say_which_service() -> None:
+    found = read_coded_request(task(code=coded(TASK_CODES, "fulfill")))
+
+    assert (found.service_type, found.unmapped) == ("other", ("code.coding.code",))
+
+
+def test_a_report_is_short_however_deep_and_wide_the_file_is() -> None:
+    deep: JsonValue = "x"
+    for _ in range(20):
+        deep = {"note": deep}
+    wide: JsonValue = {one: {two: dict.fromkeys(NAMES, "x") for two in NAMES} for one in NAMES}
+
+    assert name_dropped_fields({"note": deep}, used=(), whole=()) == ("note.note.note.note.note",)
+    told = name_dropped_fields({"text": wide, "note": wide}, used=(), whole=())
+    assert (told, len(NAMES) ** 3 > MOST_NAMES) == (("note", "text"), True)
+
+
+NAMES = ("id", "use", "value", "display", "period", "start", "end")

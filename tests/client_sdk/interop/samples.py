@@ -1,0 +1,106 @@
+"""What the tests of imports share: a caller who says all that a file does not, and a search.
+
+The texts to search for come out of the files themselves. Left out are only those that the standard
+and the dictionary both have as codes, and that tell nothing about anybody.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+from quietway.content import Receiving, Referring
+from quietway.interop import Imported, read_referral
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW: Final = 1_795_428_000_000
+DAY_MS: Final = 86_400_000
+
+SHARED_WORDS: Final = frozenset(
+    (
+        "accepted",
+        "active",
+        "completed",
+        "draft",
+        "in-progress",
+        "order",
+        "plan",
+        "requested",
+        "routine",
+        "ServiceRequest",
+        "stat",
+        "status",
+        "Task",
+    )
+)
+
+
+def say(**changed: object) -> dict[str, object]:
+    """Give what a caller says."""
+    said: dict[str, object] = {
+        "entropy": bytes(range(16)),
+        "referring": Referring(
+            agency="MERCY",
+            program="MERCY-SOCIALWORK",
+            staff="Social work desk",
+            contact="Extension 2040",
+            at=NOW,
+        ),
+        "receiving": Receiving(
+            program="HARBOR-SHELTER",
+            preferred_channel="secure_message",
+            eligibility_note="Adults with or without children",
+        ),
+        "purpose_code": "safe_accommodation",
+        "purpose_text": "Please call our desk back about a place.",
+        "info_basis": "client_interview",
+        "pathway": "warm_linkage",
+        "referred_by": "healthcare",
+        "survivor_choice": "agreed",
+        "feedback_due": NOW + DAY_MS,
+    }
+    return said | changed
+
+
+def take(raw: bytes, **changed: object) -> Imported:
+    """Import a file as that caller does."""
+    return read_referral(raw, **say(**changed))  # type: ignore[arg-type] # the tests change one at a time
+
+
+def list_texts(raw: bytes) -> set[str]:
+    """List the texts of a file, and the parts of its references, without the shared words."""
+    texts = {text for text in _walk(json.loads(raw)) if text.strip()}
+    references = {text for text in texts if not text.startswith("http")}
+    parts = {part for text in references for part in text.split("/") if len(part) > 1}
+    return (texts | parts) - SHARED_WORDS
+
+
+def stands_in(text: str, shown: str) -> bool:
+    """Tell whether a text stands somewhere as words of its own, as a reader would find it."""
+    # "ent" stands in "client_interview" without saying anything.
+    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", shown) is not None
+
+
+def find_texts(raw: bytes, shown: str) -> set[str]:
+    """Find the texts of a file that are shown."""
+    return {text for text in list_texts(raw) if stands_in(text, shown)}
+
+
+def show(imported: Imported) -> str:
+    """Show all that became of a file: the sealed bytes' content, and the report."""
+    report = (imported.dropped, imported.unmapped, imported.cautions, imported.kind)
+    return imported.packet.to_canonical().decode() + repr(report)
+
+
+def _walk(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for held in value.values():
+            yield from _walk(held)
+    elif isinstance(value, list):
+        for held in value:
+            yield from _walk(held)
