@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NOW: Final = 1_795_428_000_000
 DAY_MS: Final = 86_400_000
 
+REFERENCE: Final = re.compile(r"[A-Z]\w+/[\w.-]+(/\w+/[\w.-]+)?")
+TAG: Final = re.compile(r"<[^>]*>")
 SHARED_WORDS: Final = frozenset(
     (
         "accepted",
@@ -71,17 +73,19 @@ def take(raw: bytes, **changed: object) -> Imported:
 
 
 def list_texts(raw: bytes) -> set[str]:
-    """List the texts of a file, and the parts of its references, without the shared words."""
-    texts = {text for text in _walk(json.loads(raw)) if text.strip()}
-    references = {text for text in texts if not text.startswith("http")}
-    parts = {part for text in references for part in text.split("/") if len(part) > 1}
-    return (texts | parts) - SHARED_WORDS
+    """List the texts of a file, the ids in its references, and what its narratives tell."""
+    texts = set(_walk(json.loads(raw)))
+    ids = {part for text in texts if REFERENCE.fullmatch(text) for part in text.split("/")}
+    told = {told.strip(" :\n\t") for text in texts for told in TAG.split(text) if "<" in text}
+    phrases = {phrase for phrase in told if " " in phrase}
+    # A single character, such as a version, stands everywhere and tells nothing.
+    return {text for text in texts | ids | phrases if len(text.strip()) > 1} - SHARED_WORDS
 
 
 def stands_in(text: str, shown: str) -> bool:
     """Tell whether a text stands somewhere as words of its own, as a reader would find it."""
     # "ent" stands in "client_interview" without saying anything.
-    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", shown) is not None
+    return text in shown and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", shown) is not None
 
 
 def find_texts(raw: bytes, shown: str) -> set[str]:
