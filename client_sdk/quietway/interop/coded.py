@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from quietway.interop.json_file import JsonValue
 
 Resource: TypeAlias = "Mapping[str, JsonValue]"
+MOST_CODINGS: Final = 100
+"""A field with more codings than that was not written for people."""
 VOID: Final = "entered-in-error"
 """The status of a record that should not be there: it is never taken."""
 
@@ -193,6 +195,8 @@ def _read_codings(resource: Resource, field: str, kind: Kind) -> Iterator[tuple[
     held = resource.get(field, [] if many else {})
     if many != isinstance(held, list):
         raise ImportRefused("malformed", field)
+    if isinstance(held, list) and len(held) > MOST_CODINGS:
+        raise ImportRefused("too_large", field)
     for concept in held if isinstance(held, list) else [held]:
         yield from read_codings(concept, field)
 
@@ -201,13 +205,15 @@ def read_codings(concept: JsonValue, field: str) -> Iterator[tuple[str, str]]:
     """Read the codings (system, code) of one CodeableConcept.
 
     Raises:
-        ImportRefused: `malformed`, with the field.
+        ImportRefused: `malformed`, or `too_large` where there are more than 100, with the field.
     """
     if not isinstance(concept, dict):
         raise ImportRefused("malformed", field)
     codings = concept.get("coding", [])
     if not isinstance(codings, list):
         raise ImportRefused("malformed", f"{field}.coding")
+    if len(codings) > MOST_CODINGS:
+        raise ImportRefused("too_large", f"{field}.coding")
     for coding in codings:
         yield _read_coding(coding, field)
 

@@ -56,8 +56,11 @@ def _walk(
         for name, held in value.items():
             _walk(held, (*path, _tell(name)), whole, found)
     elif isinstance(value, list) and value:
-        for held in value:
+        inner = [held for held in value if held and isinstance(held, dict | list)]
+        for held in inner:
             _walk(held, path, whole, found)
+        if len(inner) < len(value):
+            found.add(path)
     else:
         found.add(path)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 from quietway.errors import ImportRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 JsonValue: TypeAlias = "bool | str | Number | list[JsonValue] | dict[str, JsonValue] | None"
 
@@ -88,10 +88,14 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 
 def _is_deeper(value: JsonValue, levels: int) -> bool:
-    match value:
-        case dict():
-            return levels == 0 or any(_is_deeper(held, levels - 1) for held in value.values())
-        case list():
-            return levels == 0 or any(_is_deeper(held, levels - 1) for held in value)
-        case _:
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for held in layer for inner in _list_inner(held)]
+        if not layer:
             return False
+    return True
+
+
+def _list_inner(value: JsonValue) -> Iterator[JsonValue]:
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (inner for inner in held if isinstance(inner, dict | list))
