@@ -81,7 +81,7 @@ def read_words(question: str) -> str:
     Raises:
         UsageRefused: There is nothing to say.
     """
-    if sys.stdin.isatty():
+    if is_at_terminal():
         remark(f"{question} End with Ctrl-D on a line of its own.")
     try:
         words = sys.stdin.read().strip("\r\n")
@@ -98,8 +98,13 @@ def read_words(question: str) -> str:
     return words
 
 
+def is_at_terminal() -> bool:
+    """Tell whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
 def _require_terminal(option: str, wanted: str) -> None:
-    if not sys.stdin.isatty():
+    if not is_at_terminal():
         raise UsageRefused(f"{option} is missing: {wanted}.")
 
 

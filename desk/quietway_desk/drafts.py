@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from quietway.content import Receiving, ReferralPacket, ReferralRef, Referring
-from quietway_desk.asking import ask_code, ask_text, read_words
+from quietway_desk.asking import ask_code, ask_text, is_at_terminal, read_words
 from quietway_desk.refusals import UsageRefused
 from quietway_desk.session import find_partner, opened, talk
 from quietway_desk.times import propose_feedback_due
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _REFERENCE_BYTES: Final = 16
 _STANDARD: Final = "standard"
+OTHER: Final = "other"
+"""The service of a file that names none that we know."""
 _IN_WORDS: Final = "The purpose in a sentence or two; name nobody and no place."
 
 
@@ -102,9 +104,11 @@ class _Complete:
 
 
 def _fill_in_from(draft: Draft, file: CodedRequest) -> Draft:
+    # A person can say what the file does not; a script has been told what it goes as.
+    unsaid = file.service_type == OTHER and is_at_terminal()
     return replace(
         draft,
-        service=draft.service or file.service_type,
+        service=draft.service or (None if unsaid else file.service_type),
         urgency=draft.urgency or file.time_sensitivity,
     )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.codes import label_of
 from quietway.interop import preview_referral, read_import_file
+from quietway_desk.drafts import OTHER
 from quietway_desk.refusals import UsageRefused
 from quietway_desk.screen import remark, warn
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from quietway.interop import CodedRequest
 
 STANDARD_OUTPUT: Final = Path("-")
-_OTHER: Final = "other"
 
 
 def take_file(path: Path, *, allow_closed: bool = False) -> CodedRequest:
@@ -38,8 +38,8 @@ def take_file(path: Path, *, allow_closed: bool = False) -> CodedRequest:
     remark("Left behind: " + (", ".join(coded.dropped) or "nothing"))
     if coded.unmapped:
         remark("Not in our code map: " + ", ".join(coded.unmapped))
-    if coded.service_type == _OTHER:
-        remark("The file names no service that we know. --service CODE says which one you ask for.")
+    if coded.service_type == OTHER:
+        remark("It names no service that we know. --service CODE says which one you ask for.")
     if coded.cautions:
         warn(
             f"The file says that something is NOT to be done ({', '.join(coded.cautions)}). What "

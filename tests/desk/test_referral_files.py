@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from tests.client_sdk.interop.samples import find_texts
 from tests.controls import without
+from tests.desk.test_commands import Terminal
 from tests.house.pages import ROOT
 
 from quietway.interop import read_task_state
@@ -35,6 +36,13 @@ SAID: Final = (
     "--choice=chosen",
 )
 FOUR_HOURS_MS: Final = 4 * 3_600_000
+QUESTIONS: Final = (
+    "Which service?",
+    "What is it for?",
+    "Where is this known from?",
+    "Who referred?",
+    "What did the survivor choose?",
+)
 WORDS: Final = "Please call our desk about a place."
 
 
@@ -105,6 +113,42 @@ def test_a_file_that_cannot_be_taken_ends_the_command_before_anything_is_asked(
     assert "not_open (field: status)" in refused.stderr
     assert "not_a_referral (field: resourceType)" in unknown.stderr
     assert "Maria" not in unknown.stderr
+
+
+def test_a_script_is_told_which_option_is_missing(
+    street: Street, shared: Callable[[str], Path]
+) -> None:
+    file = shared("samples/fhir-r4/ServiceRequest-lipid.json")
+
+    ran = street.hospital.run("referral", "import", str(file), "--to=HARBOR", words=WORDS)
+
+    assert ran.returncode == 2
+    assert "--staff is missing" in ran.stderr
+
+
+def test_at_a_terminal_what_the_file_does_not_say_is_asked_for(
+    street: Street, shared: Callable[[str], Path]
+) -> None:
+    files = [
+        shared(f"samples/{name}")
+        for name in (
+            "gravity/SDOHCC-Task-OrderFulfillment-Example-1.json",
+            "gravity/SDOHCC-ServiceRequest-HungerVitalSign-Example-1.json",
+        )
+    ]
+    for file, questions in zip(files, (QUESTIONS, QUESTIONS[1:]), strict=True):
+        asked = ("referral", "import", str(file), *SAID[:3])
+        with Terminal(street.hospital, *asked) as terminal:
+            terminal.read_until("Left behind: ")
+            for question in questions:
+                terminal.answer(question, "1\n")
+            terminal.answer("name nobody and no place", f"{WORDS}\n\x04")
+            terminal.read_until("delivered to the relay")
+            assert terminal.wait() == 0
+
+    read = street.shelter.run("inbox", "--json")
+    services = [held["content"]["service_type"] for held in json.loads(read.stdout)[-2:]]
+    assert services == ["safehouse", "emergency_assistance"]
 
 
 def test_the_older_option_goes_the_same_way_and_points_to_the_new_command(

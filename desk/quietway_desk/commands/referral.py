@@ -69,7 +69,7 @@ def import_referral(
 
       quietway referral import request.json --to HARBOR
 
-      quietway referral import task.json --to HARBOR < purpose.txt
+      quietway referral import task.json --to HARBOR --service safehouse
     """
     coded = take_file(file, allow_closed=allow_closed)
     draft = Draft(
@@ -94,7 +94,7 @@ def export_referrals(
     context: typer.Context,
     references: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REFERENCE]...", help="As ref_... in the inbox; none means all."),
+        typer.Argument(metavar="REFERENCE", help="As ref_... in the inbox; none means all."),
     ] = None,
     *,
     out: Annotated[

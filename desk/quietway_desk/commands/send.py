@@ -61,7 +61,7 @@ def send_referral(
 
       quietway send referral --to HARBOR
 
-      quietway send referral --to HARBOR --service safehouse < purpose.txt
+      quietway send referral --to HARBOR --service safehouse --urgency urgent
     """
     draft = Draft(
         staff=staff,

@@ -12,7 +12,7 @@ from tests.controls import without
 
 from quietway.content import CaseRef
 from quietway.errors import ContentRefused, ImportRefused
-from quietway.interop import preview_referral
+from quietway.interop import preview_referral, read_task_state
 from quietway.interop.dropped import _names
 from quietway.interop.fhir import KINDS, read_service_request
 
@@ -126,6 +126,56 @@ def test_what_is_not_on_the_allow_list_changes_no_byte_of_the_packet(
     assert {name.partition(".")[0] for name in full.dropped} == {
         name if name.removeprefix("_") in NAMES else "(unknown name)" for name in others
     }
+
+
+CODED: Final = ("resourceType", "status", "intent", "priority", "code", "category", "doNotPerform")
+_LOOSE: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6)
+    | st.sampled_from(["Task", "ServiceRequest", "active", "draft", "order", "stat", CANARY]),
+    lambda held: (
+        st.lists(held, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["coding", "system", "code", "identifier", "value"]), held, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    kind=st.sampled_from(["Task", "ServiceRequest"]),
+    fields=st.dictionaries(
+        st.sampled_from([*CODED, "businessStatus", "statusReason", "identifier"]),
+        _LOOSE,
+        max_size=7,
+    ),
+    closed=st.booleans(),
+)
+def test_whatever_type_a_field_has_the_file_is_taken_or_refused_and_nothing_else_gets_out(
+    kind: str, fields: dict[str, object], closed: bool
+) -> None:
+    raw = json.dumps(
+        {"resourceType": kind, "status": "draft", "intent": "order", **fields}
+    ).encode()
+
+    said = [
+        tell(lambda: preview_referral(raw, allow_closed=closed)),
+        tell(lambda: read_task_state(raw)),
+    ]
+
+    assert CANARY not in "".join(said)
+
+
+def tell(read: Callable[[], object]) -> str:
+    try:
+        return repr(read())
+    except ImportRefused as refused:
+        return f"{refused} {refused!r}"
 
 
 def open_status(kind: Kind) -> str:
