@@ -32,6 +32,8 @@ Spec: docs/spec/envelope.md, "Opening".
 
 from __future__ import annotations
 
+from typing import Final
+
 
 class QuietwayError(Exception):
     """The root of everything the SDK raises on purpose."""
@@ -270,8 +272,21 @@ class NotFound(QuietwayError):
         self.what = what
 
 
+_ADVICE: Final = {
+    "malformed": "It is not one whole FHIR resource in JSON: export it once more.",
+    "not_a_referral": "It does not ask for a service: choose the request itself.",
+    "not_open": "It is closed or not yet open in its own system: to refer anew all the same, allow "
+    "closed requests.",
+    "too_large": "It is larger than any request: export one resource in a file.",
+    "unreadable": "It is not there, is no plain file, or may not be read: check its name.",
+    "unsupported": "It carries something that is not understood here: look at it in its own "
+    "system.",
+}
+"""What to do next, by reason."""
+
+
 class ImportRefused(QuietwayError):
-    """A file cannot become a referral.
+    """A file cannot become a referral, or does not say how one stands.
 
     Attributes:
         reason: `not_open`, `not_a_referral`, `malformed`, `too_large`, `unsupported` or
@@ -281,7 +296,8 @@ class ImportRefused(QuietwayError):
 
     def __init__(self, reason: str, field: str) -> None:
         super().__init__(
-            f"This file can't be sent as a referral: {reason} (field: {field}). Nothing was sent."
+            f"This file can't be taken: {reason} (field: {field}). {_ADVICE.get(reason, '')} "
+            "Nothing was sent."
         )
         self.reason = reason
         self.field = field

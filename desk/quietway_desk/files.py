@@ -56,6 +56,13 @@ def check_target(file: Path, *, force: bool) -> None:
     """
     if file == STANDARD_OUTPUT:
         return
+    try:
+        _refuse_taken(file, force=force)
+    except OSError:
+        raise UsageRefused("--out names a place that can't be looked at. Choose another.") from None
+
+
+def _refuse_taken(file: Path, *, force: bool) -> None:
     if file.exists() and not file.is_file():
         raise UsageRefused("--out names something that is no file. Choose another name, or -.")
     if os.path.lexists(file) and not force:
