@@ -13,25 +13,21 @@ Spec: docs/reference/interop.md, "What is read".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from quietway.errors import ImportRefused
 from quietway.interop.code_map import OTHER, find_service, find_urgency
+from quietway.interop.codings import read_field, refuse_modifiers
 from quietway.interop.dropped import name_dropped_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from quietway.interop.json_file import JsonValue
+    from quietway.interop.codings import Resource
 
-Resource: TypeAlias = "Mapping[str, JsonValue]"
-MOST_CODINGS: Final = 100
-"""A field with more codings than that was not written for people."""
 VOID: Final = "entered-in-error"
 """The status of a record that should not be there: it is never taken."""
 
-# A modifier turns the meaning of the rest around: whoever does not understand it may not go on.
-_NOT_UNDERSTOOD: Final = ("implicitRules", "modifierExtension")
 # What stands inside these describes other things and people; a list of it would help nobody.
 _WHOLE: Final = frozenset(("contained", "text", "meta", "extension"))
 
@@ -104,7 +100,10 @@ def read_coded(resource: Resource, kind: Kind, *, allow_closed: bool = False) ->
     Raises:
         ImportRefused: `not_a_referral`, `not_open`, `unsupported` or `malformed`, with the field.
     """
-    found = {field: tuple(_read_codings(resource, field, kind)) for field in kind.services}
+    found = {
+        field: tuple(read_field(resource, field, many=many))
+        for field, many in kind.services.items()
+    }
     if not all(kind.asks_for_service(system, code) for system, code in found["code"]):
         raise ImportRefused("not_a_referral", "code.coding.code")
     _check_status(resource, kind, allow_closed=allow_closed)
@@ -128,17 +127,6 @@ def _check_status(resource: Resource, kind: Kind, *, allow_closed: bool) -> None
         raise ImportRefused("malformed", "status")
     if status == VOID or not (allow_closed or status in kind.open_statuses):
         raise ImportRefused("not_open", "status")
-
-
-def refuse_modifiers(resource: Resource) -> None:
-    """Refuse what turns the meaning of the rest around in a way that nobody here understands.
-
-    Raises:
-        ImportRefused: `unsupported`, with the field.
-    """
-    for field in _NOT_UNDERSTOOD:
-        if field in resource:
-            raise ImportRefused("unsupported", field)
 
 
 def _check_meaning(resource: Resource, kind: Kind) -> None:
@@ -188,42 +176,3 @@ def _map_service(
 
 def _name(field: str) -> str:
     return f"{field}.coding.code"
-
-
-def _read_codings(resource: Resource, field: str, kind: Kind) -> Iterator[tuple[str, str]]:
-    many = kind.services[field]
-    held = resource.get(field, [] if many else {})
-    if many != isinstance(held, list):
-        raise ImportRefused("malformed", field)
-    if isinstance(held, list) and len(held) > MOST_CODINGS:
-        raise ImportRefused("too_large", field)
-    for concept in held if isinstance(held, list) else [held]:
-        yield from read_codings(concept, field)
-
-
-def read_codings(concept: JsonValue, field: str) -> Iterator[tuple[str, str]]:
-    """Read the codings (system, code) of one CodeableConcept.
-
-    Raises:
-        ImportRefused: `malformed`, or `too_large` where there are more than 100, with the field.
-    """
-    if not isinstance(concept, dict):
-        raise ImportRefused("malformed", field)
-    codings = concept.get("coding", [])
-    if not isinstance(codings, list):
-        raise ImportRefused("malformed", f"{field}.coding")
-    if len(codings) > MOST_CODINGS:
-        raise ImportRefused("too_large", f"{field}.coding")
-    for coding in codings:
-        yield _read_coding(coding, field)
-
-
-def _read_coding(coding: JsonValue, field: str) -> tuple[str, str]:
-    if not isinstance(coding, dict):
-        raise ImportRefused("malformed", f"{field}.coding")
-    system, code = coding.get("system", ""), coding.get("code", "")
-    if not isinstance(system, str):
-        raise ImportRefused("malformed", f"{field}.coding.system")
-    if not isinstance(code, str):
-        raise ImportRefused("malformed", f"{field}.coding.code")
-    return system, code

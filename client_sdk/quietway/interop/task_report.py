@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from quietway.errors import ImportRefused
 from quietway.interop.code_map import REASON_SYSTEM, REFERENCE_SYSTEM, STATE_SYSTEM
-from quietway.interop.coded import read_codings, refuse_modifiers
+from quietway.interop.codings import read_field, refuse_modifiers
 from quietway.interop.json_file import read_json_object
 from quietway.interop.task import TASK
 from quietway.interop.task_status import BSER_SYSTEM, find_state
@@ -25,7 +25,7 @@ from quietway_schemas.ids import ReferralRef
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from quietway.interop.coded import Resource
+    from quietway.interop.codings import Resource
     from quietway.interop.json_file import JsonValue
 
 
@@ -69,7 +69,7 @@ def read_task_state(raw: bytes) -> TaskReport:
 
 
 def _read_concept(task: Resource, field: str) -> Mapping[str, str]:
-    return dict(read_codings(task.get(field, {}), field))
+    return dict(read_field(task, field, many=False))
 
 
 def _read_reference(task: Resource) -> ReferralRef | None:
