@@ -41,6 +41,9 @@ _SQLITE_HELD: Final = frozenset({5, 6})
 # Wrong SQL, too big, against a constraint, of another type, misused, out of range.
 _SQLITE_BUG: Final = frozenset({1, 18, 19, 20, 21, 25})
 _BUSY_MS: Final = 5000
+# Bytes go in as they are. Without this the driver asks each value in vain whether it adapts itself,
+# which costs more than storing it.
+sqlcipher3.dbapi2.register_adapter(bytes, bytes)
 _SETTLED: Final = (
     ("journal_mode", "wal"),
     ("synchronous", 2),
