@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := crypto schemas protocol client_sdk server desk migrations tests examples bench
 WORKERS ?= auto
 
-.PHONY: help install format lint types imports dependencies test check vectors schemas requirements bench profile demo relay desk migrate lock dist clean
+.PHONY: help install format lint types imports dependencies test faults check vectors schemas requirements bench profile demo relay desk migrate lock dist clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ check: lint types imports dependencies ## all of the above, and that the exporte
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal -q
+
+faults: $(READY) ## kill the relay and the client again and again (RELEASE=1: thousands of times; COUNT=n; SEED=n)
+	@FAULTS=$(if $(RELEASE),release,faults) FAULTS_COUNT=$(COUNT) FAULTS_SEED=$(or $(SEED),$$(date +%s)) $(BIN)/python -m pytest tests/faults -v
 
 vectors: $(READY) ## write crypto/vectors/ anew, then read them back with the independent reader
 	@$(BIN)/python crypto/vectors/make_vectors.py

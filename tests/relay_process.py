@@ -2,7 +2,8 @@
 
 `RelayProcess` starts `python -m quietway_server serve` on a free loopback port, waits for the line
 that says it is ready, and keeps what it wrote. After `kill()` or `stop()`, `restart()` takes the
-same port and the same files.
+same port and the same files. A control runs another module in its place, which alters one function
+of the product and then runs it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = ("crypto", "schemas", "protocol", "client_sdk", "server", "desk", "migrations")
+PRODUCT: Final = "quietway_server"
 READY: Final = "quietway-relay: listening on "
 PATIENCE_SECONDS: Final = 30.0
 
@@ -29,7 +32,7 @@ PATIENCE_SECONDS: Final = 30.0
 def product_environment(**more: str) -> dict[str, str]:
     """Give an environment in which a child finds the product, without this user's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QUIETWAY_")}
-    path = os.pathsep.join(str(ROOT / package) for package in PACKAGES)
+    path = os.pathsep.join(str(ROOT / package) for package in (*PACKAGES, ""))
     return {**kept, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **more}
 
 
@@ -38,7 +41,7 @@ def run_relay(
 ) -> subprocess.CompletedProcess[str]:
     """Run one command of the relay to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "quietway_server", *arguments],
+        [sys.executable, "-m", PRODUCT, *arguments],
         env=product_environment(),
         capture_output=True,
         text=True,
@@ -55,6 +58,11 @@ class RelayProcess:
         options: Further options of `serve`, by name of setting.
         environment: Further environment variables.
         before: Runs in the child before the relay does, such as to set a limit.
+
+    Attributes:
+        module: What runs: the product, unless a control puts another in its place.
+        ready_seconds: How long the last start took, from the spawn to the line that says so.
+        ready_cpu_seconds: What it used of the processor; 0 where the system has no /proc.
     """
 
     def __init__(
@@ -69,9 +77,13 @@ class RelayProcess:
         self.database = folder / "relay.db"
         self.url = ""
         self.port = 0
+        self.module = PRODUCT
+        self.ready_seconds = 0.0
+        self.ready_cpu_seconds = 0.0
         self._options = dict(options or {})
         self._environment = dict(environment or {})
         self._before = before
+        self._spawned = 0.0
         self._process: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
         self._ready = threading.Event()
@@ -105,10 +117,13 @@ class RelayProcess:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._ready.clear()
+        # What an earlier run said must not pass for this one's word.
+        self.url = ""
         self._process = self._spawn()
         if not self._ready.wait(PATIENCE_SECONDS) or not self.url:
             self.kill()
             raise AssertionError(f"The relay did not start:\n{self.output}")
+        self.ready_cpu_seconds = _read_cpu_seconds(self.pid)
         return self.url
 
     def restart(self) -> str:
@@ -165,8 +180,9 @@ class RelayProcess:
     def _spawn(self) -> subprocess.Popen[str]:
         settings = {"database": str(self.database), "port": str(self.port), **self._options}
         options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+        self._spawned = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "quietway_server", "serve", *options],
+            [sys.executable, "-m", self.module, "serve", *options],
             env=product_environment(**self._environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -185,10 +201,29 @@ class RelayProcess:
         for line in stream:  # type: ignore[attr-defined]  # a text stream of the child
             self._lines.append(line)
             if line.startswith(READY):
+                self.ready_seconds = time.monotonic() - self._spawned
                 self.url = line.removeprefix(READY).strip()
                 self.port = int(self.url.rpartition(":")[2])
                 self._ready.set()
         self._ready.set()
+
+
+def _read_cpu_seconds(pid: int) -> float:
+    path = Path("/proc") / str(pid) / "stat"
+    if not path.exists():
+        return 0.0
+    ticks = [int(field) for field in path.read_text().rpartition(")")[2].split()[11:13]]
+    return sum(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def hold_port(port: int) -> Iterator[None]:
+    """Keep the port of a relay that was killed from being given to somebody else meanwhile."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # It never listens, so whoever connects is refused, and the relay may listen beside it.
+        held.bind(("127.0.0.1", port))
+        yield
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:

@@ -1,0 +1,42 @@
+"""F1: the relay is killed at random moments under mixed load; every promise it made is kept.
+
+The control is a relay that answers before it commits: the same campaign must find envelopes lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from tests.faults.counts import IS_ALONE, RELAY_KILLS, Campaign, divide
+from tests.faults.relay_kills import rank, run_campaign
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+READY_SECONDS: Final = 2.0
+
+
+@pytest.mark.requirement("A51")
+@pytest.mark.parametrize("campaign", divide(RELAY_KILLS), ids=str)
+async def test_a_relay_killed_under_load_loses_nothing_and_is_ready_again_soon(
+    tmp_path: Path, campaign: Campaign, report: Callable[[str], None]
+) -> None:
+    """A51: a fluctuating network costs time, never a message."""
+    verdict = await run_campaign(tmp_path, campaign)
+    report(verdict.figures())
+    assert verdict.is_clean, f"{campaign}: {verdict.figures()}"
+    assert verdict.cut_off > campaign.kills / 2, verdict.figures()
+    # A shared machine's clock says more of the others than of the relay.
+    judged = verdict.wall if IS_ALONE else verdict.cpu
+    assert rank(judged, 0.99) <= READY_SECONDS, verdict.figures()
+
+
+async def test_control_a_relay_that_answers_before_it_commits_is_found_out(
+    tmp_path: Path, report: Callable[[str], None]
+) -> None:
+    campaign = Campaign(seed=0, kills=5)
+    verdict = await run_campaign(tmp_path, campaign, module="tests.faults.answers_first")
+    report(verdict.figures())
+    assert verdict.broken["lost"] > 0, verdict.figures()
