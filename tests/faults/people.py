@@ -19,6 +19,7 @@ from quietway import AsyncClient, Client
 from quietway.ambient import SystemClock
 from quietway.content import MessageText
 from quietway.events import Received
+from quietway.unbroken import end_what_began
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +84,10 @@ class People:
         for number in count():
             to = (FOLLOWER, LOOKER)[number % 2]
             text = self._say(WRITER, to, number)
-            sent = await self.writer.messages.send(text, to=to, conversation=begun.get(to))
+            # What was begun is ended, or nobody could tell whether it was said.
+            sent = await end_what_began(
+                self.writer.messages.send(text, to=to, conversation=begun.get(to))
+            )
             begun[to] = sent.conversation
             await asyncio.sleep(BREATH_SECONDS)
 
@@ -128,7 +132,7 @@ class People:
             looked = await asyncio.to_thread(self.looker.sync)
             self._reported += looked.received
             reports = [looked, await self.writer.sync(), await self.follower.sync()]
-            if not any(report.waiting or report.received for report in reports):
+            if not any(report.waiting or report.received or report.sent for report in reports):
                 break
         return [type(problem).__name__ for report in reports for problem in report.problems]
 
