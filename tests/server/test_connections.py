@@ -143,6 +143,26 @@ def test_a_head_that_does_not_come_is_not_waited_for(begun: bytes) -> None:
         assert connection.recv(100) == b""
 
 
+def test_control_without_the_clock_a_head_is_waited_for_as_long_as_its_sender_likes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def begin_without_a_clock(connection: BoundedConnection) -> None:
+        connection._in_head = True
+
+    without(
+        monkeypatch,
+        "quietway_server.connections:BoundedConnection._begin_head",
+        begin_without_a_clock,
+    )
+    with (
+        InProcessRelay(connection=HastyConnection).running() as relay,
+        socket.create_connection(("127.0.0.1", relay.port), timeout=0.5) as connection,
+    ):
+        connection.sendall(b"GET /healthz HT")
+        with pytest.raises(TimeoutError):
+            connection.recv(100)
+
+
 def test_a_whole_head_stops_the_clock_and_each_request_has_its_own() -> None:
     with InProcessRelay(connection=HastyConnection).running() as relay:
         request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % relay.port

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import insert
+from starlette.responses import Response
 from tests.controls import without
+from tests.faults.answers_first import COMMIT, answering_first
 from tests.server import test_services as world
 from tests.server.agency import CLIENT, JSON, PARTNER, Agency, problem_code
 from tests.server.in_process import InProcessRelay
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
-    from starlette.types import Message
+    from starlette.types import Message, Receive, Scope, Send
 
     from quietway_server.ports import Transaction
 
@@ -214,15 +216,7 @@ async def test_control_with_the_answer_before_the_commit_it_would_be_lost(
 ) -> None:
     committing = threading.Event()
 
-    def answer_first(writer: Writer, group: list[object]) -> None:
-        with writer._store.writing() as transaction:
-            for job in group:
-                (job.result,) = job.run(transaction, [job.item])  # type: ignore[attr-defined]  # a private class
-            writer._loop.call_soon_threadsafe(writer._answer, list(group))
-            committing.wait(10)
-        group.clear()
-
-    without(monkeypatch, "quietway_server.services.writer:Writer._commit", answer_first)
+    without(monkeypatch, COMMIT, answering_first(lambda: committing.wait(10)))
     assert not await _holds_at_the_answer(tmp_path, committing)
 
 
@@ -314,6 +308,18 @@ async def test_sweeping_goes_on_after_one_sweep_that_could_not_be_done() -> None
     assert (done, tried > 1, ended) == (False, True, [])
 
 
+async def test_control_without_outliving_it_the_first_full_disk_would_end_all_sweeping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def sweep_until_one_fails(sweeper: Sweeper, *, every_seconds: float) -> None:
+        while True:
+            await asyncio.sleep(every_seconds)
+            await sweeper.sweep()
+
+    without(monkeypatch, "quietway_server.services.sweeper:Sweeper.run", sweep_until_one_fails)
+    assert await _sweep_untidily(StorageFullError()) == (True, 1, [])
+
+
 async def test_a_disk_that_fails_while_the_log_is_emptied_ends_the_relay_too() -> None:
     assert await _sweep_untidily(StorageFailedError()) == (True, 1, [1])
 
@@ -339,7 +345,12 @@ async def _drive(door: Door, path: str) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {
+    await door(_scope(path), receive, send)
+    return sent
+
+
+def _scope(path: str) -> Scope:
+    return {
         "type": "http",
         "method": "POST",
         "path": path,
@@ -347,8 +358,6 @@ async def _drive(door: Door, path: str) -> list[Message]:
         "query_string": CANARY.encode(),
         "headers": [(b"host", b"127.0.0.1:1"), (b"content-type", JSON.encode())],
     }
-    await door(scope, receive, send)
-    return sent
 
 
 async def test_a_request_that_takes_too_long_gives_its_place_back() -> None:
@@ -366,9 +375,58 @@ async def test_a_request_that_takes_too_long_gives_its_place_back() -> None:
     relay.close()
 
 
-async def test_an_error_that_nobody_expected_says_nothing_of_the_request(
-    caplog: pytest.LogCaptureFixture,
+async def _read_slowly(*, seconds: float) -> int:
+    """Ask for an answer and take nothing of its body; tell how many places that holds a bit later.
+
+    Args:
+        seconds: How long the door lets a request take.
+    """
+    relay = world._assemble(MemoryStore(), world.FakeClock())
+    app = FastAPI()
+
+    async def answer(_: Request) -> Response:
+        return Response(bytes(100))
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    app.add_route("/answer", answer, methods=["POST"])
+    door = Door(app, relay, port=1, seconds=seconds)
+    reading = asyncio.ensure_future(door(_scope("/answer"), receive, send))
+    await asyncio.wait([reading], timeout=0.3)
+    places = door._working
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    relay.close()
+    return places
+
+
+async def test_who_reads_an_answer_too_slowly_gives_the_place_back() -> None:
+    assert await _read_slowly(seconds=0.05) == 0
+
+
+async def test_control_without_the_deadline_a_slow_reader_keeps_a_place_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    async def work_as_long_as_it_takes(
+        door: Door, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        door._working += 1
+        try:
+            await door._app.router(scope, receive, send)
+        finally:
+            door._working -= 1
+
+    without(monkeypatch, "quietway_server.api.app:Door._work", work_as_long_as_it_takes)
+    assert await _read_slowly(seconds=0.05) == 1
+
+
+async def _crash() -> list[Message]:
+    """Ask for an address whose work ends in an error that quotes something; give what is sent."""
     relay = world._assemble(MemoryStore(), world.FakeClock())
     app = FastAPI()
 
@@ -376,11 +434,30 @@ async def test_an_error_that_nobody_expected_says_nothing_of_the_request(
         raise RuntimeError(CANARY)
 
     app.add_route("/crash", crash, methods=["POST"])
-    start, body = await _drive(Door(app, relay, port=1), "/crash")
-    relay.close()
+    try:
+        return await _drive(Door(app, relay, port=1), "/crash")
+    finally:
+        relay.close()
+
+
+async def test_an_error_that_nobody_expected_says_nothing_of_the_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    start, body = await _crash()
     assert start["status"] == 500
     assert CANARY.encode() not in body["body"]
     assert caplog.messages == ['{"event": "request_failed", "error": "RuntimeError"}']
+
+
+async def test_control_without_the_last_resort_an_error_leaves_the_door_with_what_it_quotes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def let_it_out(_answer: object, error: Exception, *_: object) -> None:
+        raise error
+
+    without(monkeypatch, "quietway_server.api.app:_Answer.refuse", let_it_out)
+    with pytest.raises(RuntimeError, match=CANARY):
+        await _crash()
 
 
 def test_the_log_has_no_free_text() -> None:

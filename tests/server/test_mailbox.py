@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.controls import without
 from tests.server.agency import CLIENT, PARTNER, now_ms, problem_code
+from tests.server.in_process import InProcessRelay
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from quietway_crypto.encoding import encode_base64
@@ -13,6 +16,7 @@ from quietway_protocol.request_signature import sign_request
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.frames import PAGE_BYTES, EnvelopeFrame, MailboxPage
 from quietway_schemas.instants import HOUR
+from quietway_server.store.memory import MemoryTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,13 +67,15 @@ def test_a_mailbox_is_read_by_its_own_device_and_no_other(
     assert len(MailboxPage.unpack(mine.get("/v1/mailbox").content).entries) == 2
 
 
+def _say_hello(agency: Agency, was: bytes | None, now: bytes) -> object:
+    answer = agency.post("/v1/mailbox/hello", agency.hello(was=was, now=now))
+    assert answer.status_code == 200
+    return answer.json()["witness"]
+
+
 def test_a_store_that_was_copied_back_is_told_that_someone_went_on(agency: Agency) -> None:
     first, second, third = (agency.draw(16) for _ in range(3))
-
-    def say(was: bytes | None, now: bytes) -> object:
-        answer = agency.post("/v1/mailbox/hello", agency.hello(was=was, now=now))
-        assert answer.status_code == 200
-        return answer.json()["witness"]
+    say = functools.partial(_say_hello, agency)
 
     assert say(None, first) == "kept"
     assert say(first, second) == "kept"
@@ -78,6 +84,30 @@ def test_a_store_that_was_copied_back_is_told_that_someone_went_on(agency: Agenc
     assert say(first, third) == "changed"  # nor is that answer lost with its connection
     assert say(third, agency.draw(16)) == "kept"  # it was heard, and the copy goes on
     assert say(second, agency.draw(16)) == "changed"  # the other copy hears of it too
+
+
+def test_control_without_keeping_what_was_answered_an_alarm_is_lost_with_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep = MemoryTransaction.keep_witness
+
+    def keep_the_witness_alone(
+        transaction: MemoryTransaction, mailbox: bytes, witness: bytes, **_: object
+    ) -> None:
+        keep(transaction, mailbox, witness, changed=False)
+
+    without(
+        monkeypatch,
+        "quietway_server.store.memory:MemoryTransaction.keep_witness",
+        keep_the_witness_alone,
+    )
+    with InProcessRelay().running() as relay:
+        agency = relay.new_agency()
+        first, second, third = (agency.draw(16) for _ in range(3))
+        _say_hello(agency, None, first)
+        _say_hello(agency, first, second)
+        assert _say_hello(agency, first, third) == "changed"
+        assert _say_hello(agency, first, third) == "kept"
 
 
 def test_the_welcome_tells_the_highest_acknowledged_number(agency: Agency) -> None:
