@@ -115,16 +115,20 @@ class RelayProcess:
         Returns:
             Its address, such as `http://127.0.0.1:40123`.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._ready.clear()
-        # What an earlier run said must not pass for this one's word.
-        self.url = ""
-        self._process = self._spawn()
+        self.begin()
         if not self._ready.wait(PATIENCE_SECONDS) or not self.url:
             self.kill()
             raise AssertionError(f"The relay did not start:\n{self.output}")
         self.ready_cpu_seconds = _read_cpu_seconds(self.pid)
         return self.url
+
+    def begin(self) -> None:
+        """Start, and wait for nothing."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._ready.clear()
+        # What an earlier run said must not pass for this one's word.
+        self.url = ""
+        self._process = self._spawn()
 
     def restart(self) -> str:
         """Start again on the same port and files."""

@@ -1,15 +1,20 @@
-"""Shows the figures of each fault as soon as it has them, where the folder is run by itself."""
+"""Begins with the faults, which take longest, and shows the figures of each as soon as it has them.
+
+The figures are shown where the folder is run by itself.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FIGURES = "figures"
+_FIGURES: Final = "figures"
+_FOLDER: Final = Path(__file__).parent
 
 
 @pytest.fixture
@@ -26,6 +31,12 @@ class _Shown:
         for name, value in report.user_properties:
             if report.when == "call" and name == _FIGURES:
                 self._reporter.write_line(f"\n  {value}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Whichever process has them, the others take the rest off it meanwhile.
+    items.sort(key=lambda item: item.path.parent != _FOLDER)
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
+AGAIN_SECONDS: Final = 0.01
+"""The pause before whoever found nobody, or nothing, asks again."""
 _LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
@@ -70,3 +73,13 @@ class Line:
             except OSError:
                 raise RelayAwayError from None
         return self._ends
+
+
+@asynccontextmanager
+async def line_to(port: int) -> AsyncIterator[Line]:
+    """Give a line that is closed in the end."""
+    line = Line(port)
+    try:
+        yield line
+    finally:
+        await line.close()

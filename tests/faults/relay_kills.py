@@ -1,27 +1,28 @@
 """A campaign against the relay: killed again and again under load, and an account of every promise.
 
 The load runs in this process, the relay in its own. After each start, and once the first
-submission was answered, a moment is drawn uniformly from a window, and then the relay gets SIGKILL.
-While it is dead its files are copied and the copy is checked, so that the relay itself is the first
-to meet what the kill has left. In the end everything is taken out of the mailboxes and held against
-the account.
+submission was answered, a moment is drawn uniformly from a window, and then the relay gets SIGKILL;
+now and then it gets it before it is ready, too. While it is dead its files are copied and the copy
+is checked, so that the relay itself is the first to meet what the kill has left. In the end
+everything is taken out of the mailboxes and held against the account.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import shutil
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 import sqlcipher3.dbapi2
 from tests.faults.account import Account
-from tests.faults.load import SENDERS, Load
 from tests.faults.people import People
+from tests.faults.readers import Readers
+from tests.faults.senders import SENDERS, Senders
+from tests.faults.verdict import Verdict
 from tests.journeys.conftest import enroll
 from tests.relay_process import PRODUCT, RelayProcess, hold_port
 from tests.server.agency import join
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from tests.faults.counts import Campaign
 
 WINDOW_SECONDS: Final = 0.25
+STUMBLES: Final = 0.1
+"""How often a relay is killed once more while it starts."""
 PATIENCE_SECONDS: Final = 60.0
 _FAILURE: Final = re.compile(r"failed|crashed|Traceback")
 # The load goes far beyond what a lane carries in earnest.
@@ -40,40 +43,46 @@ _OPTIONS: Final = {"lane_envelopes": "1000000000", "mailbox_envelopes": "1000000
 
 
 @dataclass
-class Verdict:
-    """What a campaign has shown.
+class _World:
+    """A relay, and who works with it."""
 
-    Attributes:
-        broken: How often each promise was broken; all zero, or the relay has failed.
-        kills: How many there were.
-        cut_off: In how many of them a submission was under way.
-        accepted: Envelopes that the relay has answered for.
-        said: Messages of the people.
-        wall: Seconds from each spawn to the line that says ready.
-        cpu: Seconds of the processor until then.
-    """
+    relay: RelayProcess
+    account: Account
+    senders: Senders
+    readers: Readers
+    people: People
 
-    broken: dict[str, int] = field(default_factory=dict)
-    kills: int = 0
-    cut_off: int = 0
-    accepted: int = 0
-    said: int = 0
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
+    async def suffer(self, campaign: Campaign, verdict: Verdict, copy: Path) -> None:
+        """Kill the relay as often as ordered, while it is worked with."""
+        moments = Random(f"{campaign.seed} moments")
+        for _ in range(campaign.kills):
+            if moments.random() < STUMBLES:
+                await _kill_while_it_starts(self.relay, moments)
+                verdict.stumbles += 1
+            await self.start(verdict)
+            before = self.account.cut_off
+            await _kill_under_load(self.relay, self.senders, moments)
+            verdict.damaged += await asyncio.to_thread(_is_damaged, self.relay, copy)
+            verdict.cut_off += self.account.cut_off > before
+            verdict.kills += 1
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether every promise was kept."""
-        return not any(self.broken.values())
+    async def start(self, verdict: Verdict) -> None:
+        """Start the relay, and note how long it took."""
+        await asyncio.to_thread(self.relay.start)
+        verdict.cpu.append(self.relay.ready_cpu_seconds)
+        verdict.wall.append(self.relay.ready_seconds)
 
-    def figures(self) -> str:
-        """Write it down in one line."""
-        broken = {name: count for name, count in self.broken.items() if count} or "nothing"
-        return (
-            f"{self.kills} kills, {self.cut_off} with submissions under way; "
-            f"{self.accepted} envelopes accepted, {self.said} messages said; broken: {broken}; "
-            f"ready after {_show(self.wall)} s, {_show(self.cpu)} s of the processor"
-        )
+    async def judge(self, verdict: Verdict, problems: int) -> None:
+        """Note what was promised, and how often each promise was broken."""
+        verdict.accepted = len(self.account.accepted)
+        verdict.said = sum(len(said) for said in self.people.said.values())
+        verdict.broken = {
+            "damaged": verdict.damaged,
+            "failures": len(_FAILURE.findall(self.relay.output)),
+            "problems": problems,
+            **self.account.judge(),
+            **await self.people.judge(),
+        }
 
 
 async def run_campaign(folder: Path, campaign: Campaign, *, module: str = PRODUCT) -> Verdict:
@@ -84,60 +93,51 @@ async def run_campaign(folder: Path, campaign: Campaign, *, module: str = PRODUC
         campaign: How often, and the seed of everything that is drawn.
         module: What is killed; a control gives another than the product.
     """
-    verdict, account, damaged = Verdict(), Account(), 0
-    moments = Random(f"{campaign.seed} moments")
-    async with AsyncExitStack() as stack:
-        relay = stack.enter_context(RelayProcess(folder / "relay", options=_OPTIONS))
-        load = Load(
-            relay.port,
-            join(relay.url, enroll(relay), 2 * campaign.seed),
-            join(relay.url, enroll(relay), 2 * campaign.seed + 1),
-            account,
-            campaign.seed,
-        )
-        people = await People.found(relay, folder)
-        stack.push_async_callback(people.close)
-        relay.kill()
-        stack.enter_context(hold_port(relay.port))
-        relay.module = module
-        async with _going_on(load.listen(), load.look(), people.follow()):
-            async with _going_on(
-                people.write(), people.look(), *[load.send(number) for number in range(SENDERS)]
-            ):
-                for _ in range(campaign.kills):
-                    await _start(relay, verdict)
-                    before = account.cut_off
-                    await _kill_under_load(relay, load, moments)
-                    damaged += await asyncio.to_thread(_is_damaged, relay, folder / "copy")
-                    verdict.cut_off += account.cut_off > before
+    verdict = Verdict()
+    async with _open_world(folder, campaign.seed) as world:
+        world.relay.module = module
+        readers, people = world.readers, world.people
+        async with _going_on(readers.listen(), readers.poll(), people.follow()):
+            sending = [world.senders.send(number) for number in range(SENDERS)]
+            async with _going_on(people.write(), people.look(), *sending):
+                await world.suffer(campaign, verdict, folder / "copy")
                 # Whoever was killed, it is the product that says what is left.
-                relay.module = PRODUCT
-                await _start(relay, verdict)
+                world.relay.module = PRODUCT
+                await world.start(verdict)
             with suppress(TimeoutError):
-                await asyncio.wait_for(load.all_came(), PATIENCE_SECONDS)
+                await asyncio.wait_for(readers.read_to_the_end(), PATIENCE_SECONDS)
             problems = await people.settle_down()
-        verdict.broken = {
-            "damaged": damaged,
-            "failures": len(_FAILURE.findall(relay.output)),
-            "problems": len(problems),
-            **account.judge(),
-            **await people.judge(),
-        }
-    verdict.kills = campaign.kills
-    verdict.accepted = len(account.accepted)
-    verdict.said = sum(len(said) for said in people.said.values())
+        await world.judge(verdict, len(problems))
     return verdict
 
 
-async def _start(relay: RelayProcess, verdict: Verdict) -> None:
-    await asyncio.to_thread(relay.start)
-    verdict.cpu.append(relay.ready_cpu_seconds)
-    verdict.wall.append(relay.ready_seconds)
+@asynccontextmanager
+async def _open_world(folder: Path, seed: int) -> AsyncIterator[_World]:
+    """Let everyone found what they need at a relay, and leave it dead."""
+    with RelayProcess(folder / "relay", options=_OPTIONS) as relay, ExitStack() as stack:
+        account, port = Account(), relay.port
+        heard, polled = [join(relay.url, enroll(relay), 2 * seed + number) for number in (0, 1)]
+        people = await People.found(relay, folder)
+        relay.kill()
+        stack.enter_context(hold_port(port))
+        # A socket empties faster than polling does.
+        senders = Senders(port, (heard, heard, heard, polled), account, seed)
+        readers = Readers(port, heard, polled, account, seed)
+        try:
+            yield _World(relay, account, senders, readers, people)
+        finally:
+            await people.close()
 
 
-async def _kill_under_load(relay: RelayProcess, load: Load, moments: Random) -> None:
-    load.answered.clear()
-    await asyncio.wait_for(load.answered.wait(), PATIENCE_SECONDS)
+async def _kill_while_it_starts(relay: RelayProcess, moments: Random) -> None:
+    relay.begin()
+    await asyncio.sleep(moments.uniform(0, relay.ready_seconds))
+    await asyncio.to_thread(relay.kill)
+
+
+async def _kill_under_load(relay: RelayProcess, senders: Senders, moments: Random) -> None:
+    senders.answered.clear()
+    await asyncio.wait_for(senders.answered.wait(), PATIENCE_SECONDS)
     await asyncio.sleep(moments.uniform(0, WINDOW_SECONDS))
     await asyncio.to_thread(relay.kill)
 
@@ -164,12 +164,3 @@ async def _going_on(*work: Coroutine[object, object, None]) -> AsyncIterator[Non
         yield
         for task in tasks:
             task.cancel()
-
-
-def _show(seconds: list[float]) -> str:
-    return "/".join(f"{rank(seconds, share):.2f}" for share in (0.5, 0.99, 1))
-
-
-def rank(seconds: list[float], share: float) -> float:
-    """Give the value that at least this share of the values does not exceed."""
-    return sorted(seconds)[math.ceil(share * len(seconds)) - 1]

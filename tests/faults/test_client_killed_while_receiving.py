@@ -1,6 +1,6 @@
 """F17: a client is killed at each of six points between opening a message and acknowledging it.
 
-The points stand in `client_process.POINTS`. The control is a client that acknowledges first: what
+The points stand in `points.POINTS`. The control is a client that acknowledges first: what
 it had not yet written down when it was killed is gone.
 """
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.client_kills import ForkServer, Pair, run_campaign
-from tests.faults.client_process import POINTS, Order
+from tests.faults.client_process import Order
 from tests.faults.counts import CLIENT_KILLS, Campaign, divide
+from tests.faults.points import POINTS
 from tests.relay_process import RelayProcess
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.faults.counts import IS_ALONE, RELAY_KILLS, Campaign, divide
-from tests.faults.relay_kills import rank, run_campaign
+from tests.faults.relay_kills import run_campaign
+from tests.faults.verdict import rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
