@@ -124,10 +124,10 @@ class Pair:
         # Whoever dies between writing it down and telling can tell nobody any more.
         self._untold += (1 if order.follows else messages) * (order.point == "committed")
 
-    def look(self) -> None:
+    def look(self, *, control: str = "") -> None:
         """Start the receiver again, and count what is not as it should be."""
         notes = dict[str, object]()
-        for kind, value in self._forks.begin(Order(self.home)):
+        for kind, value in self._forks.begin(Order(self.home, control=control)):
             if kind == "told":
                 self._told[str(value)] += 1
             notes[kind] = value

@@ -5,7 +5,7 @@
 It has imported everything before it forks, so that a life costs no more than what it does. Each
 line of its input is an order for one life; the life's notes come out as they happen, and after its
 end the status that it ended with. At a point the process gets SIGKILL as soon as the named function
-has returned. Nothing of the product is replaced, except by the control, which acknowledges first.
+has returned. Nothing of the product is replaced, except by the two controls.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tests.journeys.conftest import PASSPHRASE
 
 from quietway import AsyncClient
 from quietway.content import MessageText
+from quietway.engine.conversations import Standing
 from quietway.events import Received
 from quietway.transport.wire import make_tls_context
 
@@ -47,14 +48,14 @@ class Order:
         point: Where it ends by SIGKILL; empty to live until it has looked once.
         time: At which call about a message it ends there, from 1.
         follows: Whether it follows its events on a socket; otherwise it synchronises once.
-        acknowledges_first: The control: acknowledge what came, and only then write it down.
+        control: Which of `CONTROLS` it is subject to; empty for none.
     """
 
     home: str
     point: str = ""
     time: int = 1
     follows: bool = False
-    acknowledges_first: bool = False
+    control: str = ""
 
 
 async def acknowledge_first(agent: Agent, mailbox: Mailbox, arrivals: list[Arrival]) -> None:
@@ -65,6 +66,14 @@ async def acknowledge_first(agent: Agent, mailbox: Mailbox, arrivals: list[Arriv
         await agent.settle(
             *[agent.answers.open(held.envelope, seq=held.seq, now=now) for held in arrivals]
         )
+
+
+ACKNOWLEDGES_FIRST: Final = "acknowledges first"
+RECOGNISES_NOTHING: Final = "recognises nothing"
+CONTROLS: Final = {
+    ACKNOWLEDGES_FIRST: (TAKE, acknowledge_first),
+    RECOGNISES_NOTHING: ("quietway.engine.inbox:judge", lambda _chain, _opened: Standing.NEW),
+}
 
 
 async def live(order: Order) -> None:
@@ -92,8 +101,8 @@ def _is_text(event: object) -> bool:
 def _run(order: Order) -> None:
     signal.alarm(LIFE_SECONDS)
     with pytest.MonkeyPatch.context() as patch:
-        if order.acknowledges_first:
-            without(patch, TAKE, acknowledge_first)
+        if order.control:
+            without(patch, *CONTROLS[order.control])
         if order.point:
             die_at(patch, order.point, order.time)
         watch(patch, _SOCKET, lambda _, __: note("connected", _SOCKET))

@@ -1,7 +1,7 @@
 """F17: a client is killed at each of six points between opening a message and acknowledging it.
 
-The points stand in `points.POINTS`. The control is a client that acknowledges first: what
-it had not yet written down when it was killed is gone.
+The points stand in `points.POINTS`. The controls are a client that acknowledges first, which loses
+what it had not yet written down, and one that recognises nothing, which tells of a message twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.client_kills import ForkServer, Pair, run_campaign
-from tests.faults.client_process import Order
+from tests.faults.client_process import ACKNOWLEDGES_FIRST, RECOGNISES_NOTHING, Order
 from tests.faults.counts import CLIENT_KILLS, Campaign, divide
 from tests.faults.points import POINTS
 from tests.relay_process import RelayProcess
@@ -57,8 +57,14 @@ def test_control_a_client_that_acknowledges_first_loses_what_it_had_not_written_
     lost = set()
     for point in POINTS:
         before = pair.missing
-        pair.live(Order(pair.home, point, acknowledges_first=True), messages=1)
+        pair.live(Order(pair.home, point, control=ACKNOWLEDGES_FIRST), messages=1)
         pair.look()
         lost |= {point} if pair.missing > before else set()
     report(f"acknowledging first loses what is killed at: {', '.join(sorted(lost))}")
     assert lost == {name for name, point in POINTS.items() if not point.on_disk}
+
+
+def test_control_a_client_that_recognises_nothing_tells_of_a_message_twice(pair: Pair) -> None:
+    pair.live(Order(pair.home, "told", control=RECOGNISES_NOTHING), messages=1)
+    pair.look(control=RECOGNISES_NOTHING)
+    assert pair.broken["told_twice"] == 1
