@@ -11,6 +11,7 @@ has returned. Nothing of the product is replaced, except by the two controls.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import signal
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
     from quietway.events import Event
     from quietway.ports import Arrival, Mailbox
 
-LIFE_SECONDS: Final = 60
+LIFE_SECONDS: Final = 20
+# What a client imports at its first request: here, once and for all lives.
+_LATE: Final = (
+    "quietway.transport.http",
+    "httpcore",
+    "anyio._backends._asyncio",
+    "anyio.to_thread",
+)
 _SOCKET: Final = "quietway.transport.stream:StreamedMailbox.open"
 
 
@@ -123,6 +131,8 @@ def _fork(order: Order) -> int:
 
 def main() -> None:
     """Serve orders until the input ends."""
+    for module in _LATE:
+        importlib.import_module(module)
     make_tls_context()
     for line in sys.stdin:
         note("ended", os.waitstatus_to_exitcode(_fork(Order(**json.loads(line)))))

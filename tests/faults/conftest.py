@@ -5,13 +5,14 @@ The figures are shown where the folder is run by itself.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _FIGURES: Final = "figures"
 _FOLDER: Final = Path(__file__).parent
@@ -31,6 +32,13 @@ class _Shown:
         for name, value in report.user_properties:
             if report.when == "call" and name == _FIGURES:
                 self._reporter.write_line(f"\n  {value}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder that goes with the test: a campaign leaves too much to be kept."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)
 
 
 @pytest.hookimpl(trylast=True)

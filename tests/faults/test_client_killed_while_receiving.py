@@ -33,8 +33,8 @@ def forks() -> Iterator[ForkServer]:
 
 
 @pytest.fixture
-def pair(relay: RelayProcess, forks: ForkServer, tmp_path: Path) -> Iterator[Pair]:
-    made = Pair(relay, forks, tmp_path)
+def pair(relay: RelayProcess, forks: ForkServer, folder: Path) -> Iterator[Pair]:
+    made = Pair(relay, forks, folder)
     with made.sender:
         yield made
 

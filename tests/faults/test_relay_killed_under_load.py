@@ -22,10 +22,10 @@ READY_SECONDS: Final = 2.0
 @pytest.mark.requirement("A51")
 @pytest.mark.parametrize("campaign", divide(RELAY_KILLS), ids=str)
 async def test_a_relay_killed_under_load_loses_nothing_and_is_ready_again_soon(
-    tmp_path: Path, campaign: Campaign, report: Callable[[str], None]
+    folder: Path, campaign: Campaign, report: Callable[[str], None]
 ) -> None:
     """A51: a fluctuating network costs time, never a message."""
-    verdict = await run_campaign(tmp_path, campaign)
+    verdict = await run_campaign(folder, campaign)
     report(verdict.figures())
     assert verdict.is_clean, f"{campaign}: {verdict.figures()}"
     assert verdict.cut_off > campaign.kills / 2, verdict.figures()
@@ -35,9 +35,9 @@ async def test_a_relay_killed_under_load_loses_nothing_and_is_ready_again_soon(
 
 
 async def test_control_a_relay_that_answers_before_it_commits_is_found_out(
-    tmp_path: Path, report: Callable[[str], None]
+    folder: Path, report: Callable[[str], None]
 ) -> None:
     campaign = Campaign(seed=0, kills=5)
-    verdict = await run_campaign(tmp_path, campaign, module="tests.faults.answers_first")
+    verdict = await run_campaign(folder, campaign, module="tests.faults.answers_first")
     report(verdict.figures())
     assert verdict.broken["lost"] > 0, verdict.figures()
