@@ -17,7 +17,7 @@ import pytest
 from tests.controls import without
 
 from quietway_server.__main__ import main
-from quietway_server.errors import RefusedError
+from quietway_server.services.writer import _run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +37,7 @@ def answering_first(wait: Callable[[], object]) -> Callable[[Writer, list[object
 
     def answer_first(writer: Writer, group: list[object]) -> None:
         with writer._store.writing() as transaction:
-            for job in group:
-                try:
-                    job.result = job.work(transaction)  # type: ignore[attr-defined]  # a private class
-                except RefusedError as refused:
-                    job.error = refused  # type: ignore[attr-defined]  # the same
+            _run_together(transaction, group)  # type: ignore[arg-type]  # a private class
             writer._loop.call_soon_threadsafe(writer._answer, list(group))
             wait()
         group.clear()

@@ -192,15 +192,8 @@ class Writer:
                 self._commit_each(group)
 
     def _commit_together(self, group: list[_Job]) -> None:
-        kinds: dict[Run[Any, Any], list[_Job]] = {}
-        for job in group:
-            kinds.setdefault(job.run, []).append(job)
         with self._store.writing() as transaction:
-            for run, jobs in kinds.items():
-                outcomes = run(transaction, [job.item for job in jobs])
-                for job, outcome in zip(jobs, outcomes, strict=True):
-                    refused = isinstance(outcome, RefusedError)
-                    job.result, job.error = (None, outcome) if refused else (outcome, None)
+            _run_together(transaction, group)
 
     def _commit_each(self, group: list[_Job]) -> None:
         for at, job in enumerate(group):
@@ -240,6 +233,18 @@ class Writer:
             self._queued_jobs -= 1
             self._queued_bytes -= job.body_bytes
             job.settle(job.result, job.error)
+
+
+def _run_together(transaction: Transaction, group: list[_Job]) -> None:
+    """Run jobs, those of one kind together, and note how each came out."""
+    kinds: dict[Run[Any, Any], list[_Job]] = {}
+    for job in group:
+        kinds.setdefault(job.run, []).append(job)
+    for run, jobs in kinds.items():
+        outcomes = run(transaction, [job.item for job in jobs])
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            refused = isinstance(outcome, RefusedError)
+            job.result, job.error = (None, outcome) if refused else (outcome, None)
 
 
 def _run_each(
