@@ -36,12 +36,11 @@ from quietway_server.store.tables import (
     weeks_of_lanes,
 )
 from quietway_server.store.texts import (
-    KEEP,
     MAILBOX_COLUMNS,
     MOVE,
-    REMEMBER,
     SEEN_KEY,
     find_by_key,
+    insert_rows,
 )
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ class SqliteTransaction(SqliteDirectory):
         if not arrivals:
             return
         self._held_back.extend(arrivals)
-        self._connection.exec_driver_sql(REMEMBER, [_seen_row(arrival) for arrival in arrivals])
+        insert_rows(self._connection, seen, [_seen_row(arrival) for arrival in arrivals])
         # Numbers grow within a mailbox, so the last one that is met is the latest.
         latest = {arrival.record.header.mailbox.value: arrival.seq for arrival in arrivals}
         more = Counter(arrival.record.header.mailbox.value for arrival in arrivals)
@@ -186,14 +185,13 @@ class SqliteTransaction(SqliteDirectory):
         """Insert the envelopes that were held back, in a random order."""
         held_back, self._held_back = self._held_back, []
         _SHUFFLE(held_back)
-        for envelope_class, text in KEEP.items():
+        for envelope_class, table in ENVELOPE_TABLES.items():
             rows = [
                 _envelope_row(arrival)
                 for arrival in held_back
                 if arrival.record.header.class_ is envelope_class
             ]
-            if rows:
-                self._connection.exec_driver_sql(text, rows)
+            insert_rows(self._connection, table, rows)
 
     def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
         """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""

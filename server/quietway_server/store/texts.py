@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, insert, select, tuple_, update
 from sqlalchemy.dialects import sqlite
 
-from quietway_server.store.tables import ENVELOPE_TABLES, lanes, mailboxes, seen
+from quietway_server.store.tables import lanes, mailboxes, seen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, Select, Table
     from sqlalchemy.sql import ClauseElement
 
+MOST_ROWS: Final = 32
 MAILBOX_COLUMNS: Final = (
     mailboxes.c.mailbox,
     mailboxes.c.agency,
@@ -46,26 +47,30 @@ def write(statement: ClauseElement, **options: Any) -> str:  # as `compile` take
     return str(statement.compile(dialect=sqlite.dialect(), **options))
 
 
-def write_insert(table: Table, *columns: str) -> str:
-    """Write the insertion of these columns, in their order."""
-    return write(insert(table), column_keys=columns)
+def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows, many with each statement.
+
+    Between two statements the interpreter may let another thread go first, and it does.
+
+    Args:
+        connection: Where to insert.
+        table: The table.
+        rows: Values in the order of its columns, without a row id.
+    """
+    at = 0
+    while at < len(rows):
+        count = min(MOST_ROWS, 1 << (len(rows) - at).bit_length() - 1)
+        values = tuple(chain.from_iterable(rows[at : at + count]))
+        connection.exec_driver_sql(_write_insert(table, count), values)
+        at += count
 
 
-REMEMBER: Final = write_insert(seen, "mailbox", "envelope_id", "record_hash", "expires_minute")
-KEEP: Final = {
-    of: write_insert(
-        table,
-        "mailbox",
-        "seq",
-        "envelope_id",
-        "suite",
-        "epoch",
-        "withdraw_hash",
-        "expires_minute",
-        "sealed",
-    )
-    for of, table in ENVELOPE_TABLES.items()
-}
+@cache
+def _write_insert(table: Table, count: int) -> str:
+    names = [column.name for column in table.columns if column.name != "id"]
+    return write(insert(table).values([dict.fromkeys(names, 0)] * count))
+
+
 MOVE: Final = write(
     update(mailboxes)
     .values(latest_seq=bindparam("latest"), waiting=mailboxes.c.waiting + bindparam("more"))
