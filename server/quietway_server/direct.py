@@ -3,8 +3,8 @@
 Theory of operation: an ASGI server puts each message into a queue, wakes a task for it, and holds
 up the connection meanwhile; for a small frame that costs more than the frame. So a connection
 offers itself to the application as an extension of its scope. The application still answers the
-upgrade, waits for the end, and closes; between the two it may take binary frames as calls and say
-several frames in one write. Text frames and the end go the usual way.
+upgrade and closes; between the two it may take frames, and the end, as calls, and say several
+frames in one write.
 
 Rules: what was read while the application holds the connection waits here, never more than one read
 of the socket; nothing is read while the peer does not read what it is told.
@@ -31,7 +31,8 @@ EXTENSION: Final = "quietway.direct"
 class DirectSocket(WebSocketsSansIOProtocol):
     """One connection, from its upgrade to its end."""
 
-    _take: Callable[[bytes], None] | None = None
+    _take: Callable[[str | bytes], None] | None = None
+    _end: Callable[[], None] | None = None
     _is_held = False
 
     def handle_connect(self, event: Request) -> None:
@@ -40,11 +41,21 @@ class DirectSocket(WebSocketsSansIOProtocol):
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
-            self._waiting: deque[bytes] = deque()
+            self._waiting: deque[str | bytes] = deque()
 
-    def hand_to(self, take: Callable[[bytes], None]) -> None:
-        """Let binary frames go to this call from now on."""
-        self._take = take
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the application that this is the end."""
+        super().connection_lost(exc)
+        if self._end is not None:
+            self._end()
+
+    def hand_to(self, take: Callable[[str | bytes], None], end: Callable[[], None]) -> None:
+        """Let frames go to the one call from now on, and the end to the other."""
+        self._take, self._end = take, end
+
+    async def drained(self) -> None:
+        """Wait until the peer has read most of what it was told, or is gone."""
+        await self.writable.wait()
 
     def hold(self) -> None:
         """Take no more frames until `proceed`."""
@@ -71,10 +82,15 @@ class DirectSocket(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Hand a whole message over."""
-        if self._take is None or self.curr_msg_data_type == "text" or self.close_sent:
+        if self._take is None or self.close_sent:
             super().send_receive_event_to_app()
             return
-        frame = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        raw = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        try:
+            frame = raw.decode() if self.curr_msg_data_type == "text" else raw
+        except UnicodeDecodeError:
+            super().send_receive_event_to_app()  # which refuses it
+            return
         self.frames = []
         if self._is_held:
             self._waiting.append(frame)

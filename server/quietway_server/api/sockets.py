@@ -1,4 +1,4 @@
-"""What every websocket of the relay has in common: room, two directions at once, and an end.
+"""What every websocket of the relay has in common: room, a connection that calls, and an end.
 
 Rules: a socket that finds no room is refused before it opens. Whatever ends one, the peer is told
 why in one form, where it still listens.
@@ -8,7 +8,6 @@ Spec: docs/spec/relay-protocol.md, "Websocket" and "On a websocket".
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -22,8 +21,7 @@ from quietway_server.direct import EXTENSION
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterator
 
     from starlette.websockets import WebSocket
 
@@ -36,8 +34,8 @@ BREACH: Final = "malformed_json"
 class Direct(Protocol):
     """A connection whose frames go as calls; see `quietway_server.direct`."""
 
-    def hand_to(self, take: Callable[[bytes], None]) -> None:
-        """Let binary frames go to this call from now on."""
+    def hand_to(self, take: Callable[[str | bytes], None], end: Callable[[], None]) -> None:
+        """Let frames go to the one call from now on, and the end to the other."""
         ...
 
     def hold(self) -> None:
@@ -50,6 +48,10 @@ class Direct(Protocol):
 
     def say(self, *frames: str | bytes) -> None:
         """Send frames in one write; to a peer that is gone, nothing."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until the peer has read most of what it was told, or is gone."""
         ...
 
 
@@ -84,33 +86,6 @@ class Room:
             yield
         finally:
             self._open -= 1
-
-
-async def run_both(*directions: Coroutine[Any, Any, None]) -> None:
-    """Receive and send side by side; the first to end, ends both."""
-    tasks = [asyncio.ensure_future(direction) for direction in directions]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def receive_frame(socket: WebSocket) -> str | bytes:
-    """Wait for the next frame: text or bytes.
-
-    Raises:
-        WebSocketDisconnect: The peer is gone.
-    """
-    message = await socket.receive()
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message.get("code", 1005))
-    text: str | None = message.get("text")
-    frame: str | bytes = message["bytes"] if text is None else text
-    return frame
 
 
 async def send_away(socket: WebSocket, error: Exception, send_closing: Callable[..., str]) -> None:

@@ -1,9 +1,9 @@
 """The mailbox socket: the relay's end of a session, on a websocket.
 
-Theory of operation: the upgrade is signed, so who reads is known before the socket opens. Then two
-tasks share a session: one receives acknowledgements, one sends what lies after the cursor and waits
-for a hint when there is nothing or the window is full. Truth is in the store: a hint only says when
-to look. A peer that breaks a rule is told why and sent away with 1008.
+Theory of operation: the upgrade is signed, so who reads is known before the socket opens. Then one
+task sends what lies after the cursor, and waits for a hint when there is nothing or the window is
+full; acknowledgements come in as calls. Truth is in the store: a hint only says when to look. A
+peer that breaks a rule is told why and sent away with 1008.
 
 Spec: docs/spec/relay-protocol.md, "Websocket".
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from quietway_protocol.errors import RemoteProtocolError
 from quietway_protocol.events import Acknowledged, HelloReceived
@@ -21,7 +21,7 @@ from quietway_protocol.session import MailboxSession
 from quietway_protocol.states import Role
 from quietway_server.api.auth import authenticate
 from quietway_server.api.bodies import refuse_query
-from quietway_server.api.sockets import Room, receive_frame, run_both, send_away
+from quietway_server.api.sockets import Room, find_direct, send_away
 from quietway_server.core.quota import BODY_SECONDS, BUSY_RETRY_SECONDS
 from quietway_server.errors import RefusedError
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from quietway_protocol.events import Event
-    from quietway_server.ports import DeviceRow, Subscription
+    from quietway_server.api.auth import Caller
+    from quietway_server.ports import Subscription
     from quietway_server.services.relay import Relay
 
 
@@ -53,45 +54,52 @@ class MailboxStream:
         if self._relay.delivery.listeners(mailbox) >= self._relay.settings.mailbox_sockets:
             raise RefusedError("over_quota", retry_after=BUSY_RETRY_SECONDS)
         with self._room.take(), self._relay.delivery.listen(mailbox) as hints:
-            await socket.accept()
-            connection = _Connection(self._relay, socket, caller.device, hints)
-            await connection.serve(listens_only=caller.listens_only)
+            await _Connection(self._relay, socket, caller, hints).serve()
 
 
 class _Connection:
     """One open socket."""
 
     def __init__(
-        self, relay: Relay, socket: WebSocket, device: DeviceRow, hints: Subscription
+        self, relay: Relay, socket: WebSocket, caller: Caller, hints: Subscription
     ) -> None:
         self._relay = relay
         self._socket = socket
-        self._device = device
+        self._device = caller.device
         self._hints = hints
+        self._direct = find_direct(socket)
         self._session = MailboxSession(Role.RELAY)
+        self._listens_only = caller.listens_only
+        self._hello: HelloReceived | None = None
+        self._is_over = False
+        self._error: BaseException | None = None
 
-    async def serve(self, *, listens_only: bool) -> None:
+    async def serve(self) -> None:
         """Serve until the peer leaves, or breaks a rule, or is sent away."""
+        self._direct.hand_to(self._take, self._end)
+        await self._socket.accept()
         try:
-            if not listens_only:
+            if self._listens_only:
+                await self._tell_latest()
+            else:
                 await self._greet()
-            sending = self._tell_latest() if listens_only else self._send_envelopes()
-            await run_both(self._receive_acknowledgements(), sending)
-        except WebSocketDisconnect:
-            return
+                await self._send_envelopes()
         except Exception as error:  # noqa: BLE001, whatever it was, the peer is told in one form
-            await send_away(self._socket, error, self._session.send_closing)
+            self._error = error
+        if isinstance(self._error, Exception):
+            await send_away(self._socket, self._error, self._session.send_closing)
 
     async def _greet(self) -> None:
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                hello = await self._receive()
+                while self._hello is None and not self._is_over:
+                    await self._hints.changed()
         except TimeoutError:
             raise RemoteProtocolError("No hello came.") from None
-        if not isinstance(hello, HelloReceived):
-            raise RemoteProtocolError("The first frame was no hello.")
+        if self._hello is None:
+            return
         greeting = await self._relay.mailboxes.greet(
-            self._device, witness_now=hello.witness_now, witness_was=hello.witness_was
+            self._device, witness_now=self._hello.witness_now, witness_was=self._hello.witness_was
         )
         welcome = self._session.send_welcome(
             latest=greeting.latest,
@@ -99,39 +107,61 @@ class _Connection:
             now=greeting.now,
             witness_kept=greeting.witness_kept,
         )
-        await self._socket.send_text(welcome)
-
-    async def _receive_acknowledgements(self) -> None:
-        while True:
-            event = await self._receive()
-            if not isinstance(event, Acknowledged):
-                raise RemoteProtocolError("Only acknowledgements may follow a hello.")
-            await self._relay.mailboxes.acknowledge(
-                self._device, through=event.through, seqs=event.seqs
-            )
-            self._hints.wake()
+        self._direct.say(welcome)
 
     async def _send_envelopes(self) -> None:
-        while True:
+        while not self._is_over:
             fetched = await self._relay.mailboxes.fetch(
                 self._device, after=self._session.last_seq, limit=self._session.room
             )
-            for stored in fetched.envelopes:
-                frame = self._session.send_envelope(
-                    seq=stored.seq, header=stored.header, sealed=stored.sealed
+            if fetched.envelopes:
+                self._direct.say(
+                    *(
+                        self._session.send_envelope(
+                            seq=stored.seq, header=stored.header, sealed=stored.sealed
+                        )
+                        for stored in fetched.envelopes
+                    )
                 )
-                await self._socket.send_bytes(frame)
-            if not fetched.envelopes:
+                await self._direct.drained()
+            else:
                 await self._hints.changed()
 
     async def _tell_latest(self) -> None:
         told = -1
-        while True:
+        while not self._is_over:
             fetched = await self._relay.mailboxes.fetch(self._device, after=0, limit=0)
             if fetched.latest != told:
                 told = fetched.latest
-                await self._socket.send_text(self._session.send_latest(told))
+                self._direct.say(self._session.send_latest(told))
             await self._hints.changed()
 
-    async def _receive(self) -> Event:
-        return self._session.feed(await receive_frame(self._socket))
+    def _take(self, frame: str | bytes) -> None:
+        try:
+            self._follow(self._session.feed(frame))
+        except (RemoteProtocolError, RefusedError) as error:
+            self._direct.hold()
+            self._end(error)
+
+    def _follow(self, event: Event) -> None:
+        match event:
+            case HelloReceived() if not self._listens_only:
+                self._hello = event
+                self._hints.wake()
+            case Acknowledged(through, seqs):
+                self._relay.mailboxes.hand_in(
+                    self._device, through=through, seqs=seqs, settle=self._settle
+                )
+            case _:
+                raise RemoteProtocolError("Only a hello, then acknowledgements, may come.")
+
+    def _settle(self, error: BaseException | None) -> None:
+        if error is None:
+            self._hints.wake()
+        else:
+            self._end(error)
+
+    def _end(self, error: BaseException | None = None) -> None:
+        self._is_over = True
+        self._error = self._error or error
+        self._hints.wake()

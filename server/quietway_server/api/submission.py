@@ -2,7 +2,7 @@
 
 Theory of operation: each batch is a call that hands it to the writing thread; the outcomes come
 back in the loop, and what can be said of them is said. While too much is unanswered nothing is
-read, so a sender that is too fast waits at its own socket. A task waits for the end.
+read, so a sender that is too fast waits at its own socket. The task only waits for the end.
 
 Rules: no identity is asked for, and none is kept; opening a socket tells nothing about a lane. A
 socket that brings nothing is closed, because nobody is known by it.
@@ -13,22 +13,26 @@ Spec: docs/spec/relay-protocol.md, "On a websocket"; docs/decisions/batches-on-a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from quietway_crypto.lanes import hash_capability
+from quietway_protocol.errors import RemoteProtocolError
 from quietway_protocol.submission import Refusal, SubmissionSession
 from quietway_schemas.envelope import unpack_records
 from quietway_schemas.errors import EnvelopeError
 from quietway_server.api.bodies import refuse_query
 from quietway_server.api.envelopes import read_capability
 from quietway_server.api.problems import as_refusal
-from quietway_server.api.sockets import Room, find_direct, receive_frame, run_both, send_away
+from quietway_server.api.sockets import Room, find_direct, send_away
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Receive, Scope, Send
 
     from quietway_server.services.ingest import Ingest
@@ -69,47 +73,44 @@ class _Submitting:
         self._session = SubmissionSession()
         self._direct = find_direct(socket)
         self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._breach: RemoteProtocolError | None = None
         self._is_answering = False
 
     async def serve(self, idle_seconds: float) -> None:
         """Serve until the peer leaves, breaks a rule, or brings nothing more."""
-        self._direct.hand_to(self._take)
-        try:
-            await self._socket.accept()
-            await run_both(self._wait_for_the_end(), self._end_silence(idle_seconds))
-        except TimeoutError:
-            await self._socket.close(WENT_WELL)
-        except WebSocketDisconnect:
-            return
-        except Exception as error:  # noqa: BLE001, whatever it was, the peer is told in one form
-            await send_away(self._socket, error, self._session.send_closing)
-
-    async def _wait_for_the_end(self) -> None:
-        while True:
-            # Batches come as calls: what comes here is out of place, or the end.
-            self._session.feed(await receive_frame(self._socket))
-
-    async def _end_silence(self, idle_seconds: float) -> None:
-        """Look now and then, which costs nothing for a batch.
-
-        Raises:
-            TimeoutError: Nothing came since the last look, and nothing is open.
-        """
+        self._direct.hand_to(self._take, self._ended.set)
+        await self._socket.accept()
         known = -1
-        while self._session.has_news(since=known):
+        while not self._ended.is_set():
+            if not self._session.has_news(since=known):
+                await self._socket.close(WENT_WELL)
+                return
             known = self._session.received
-            await asyncio.sleep(idle_seconds)
-        raise TimeoutError
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), idle_seconds)
+        if self._breach is not None:
+            await send_away(self._socket, self._breach, self._session.send_closing)
 
-    def _take(self, batch: bytes) -> None:
-        settle = partial(self._note, self._session.feed(batch))
+    def _take(self, batch: str | bytes) -> None:
+        try:
+            number = self._session.feed(batch)
+        except RemoteProtocolError as breach:
+            self._breach = breach
+            self._direct.hold()
+            self._ended.set()
+            return
+        assert isinstance(batch, bytes)  # noqa: S101, the session takes no text
+        self._submit(batch, partial(self._note, number))
+        if not self._session.has_room():
+            self._direct.hold()
+
+    def _submit(self, batch: bytes, settle: Callable[[BaseException | None], None]) -> None:
         try:
             records = unpack_records(batch)
             self._ingest.hand_in(self._lane, records, settle, body_bytes=len(batch))
         except (EnvelopeError, RefusedError) as refused:
             settle(refused)
-        if not self._session.has_room():
-            self._direct.hold()
 
     def _note(self, number: int, error: BaseException | None) -> None:
         self._session.note(number, None if error is None else _as_refusal(error))
@@ -122,7 +123,8 @@ class _Submitting:
         self._is_answering = False
         if answers := self._session.take_answers():
             self._direct.say(*answers)
-            self._direct.proceed()
+            if self._breach is None:
+                self._direct.proceed()
 
 
 def _as_refusal(error: BaseException) -> Refusal:

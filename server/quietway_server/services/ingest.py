@@ -13,7 +13,6 @@ Spec: docs/spec/relay-protocol.md, "Submitting".
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -54,19 +53,8 @@ class Ingest:
             RefusedError: `not_found`, `conflict`, `mailbox_full`, `over_quota`, `overloaded`.
             StoreError: The batch was not stored.
         """
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def settle(error: BaseException | None) -> None:
-            if answer.done():  # whoever asked is gone
-                return
-            if error is None:
-                answer.set_result(None)
-            else:
-                answer.set_exception(error)
-
-        digest = hash_capability(capability)
-        self.hand_in(digest, records, settle, body_bytes=body_bytes)
-        await answer
+        batch = Batch.of(records, lane=hash_capability(capability))
+        self._wake(await self.writer.run(self.accept, batch, body_bytes=body_bytes))
         return len(records)
 
     def hand_in(
@@ -90,12 +78,15 @@ class Ingest:
         """
 
         def wake(arrivals: list[Arrival] | None, error: BaseException | None) -> None:
-            for arrival in arrivals or ():
-                self.delivery.wake(arrival.record.header.mailbox.value, arrival.seq)
+            self._wake(arrivals or [])
             settle(error)
 
         batch = Batch.of(records, lane=lane)
         self.writer.hand_in(self.accept, batch, wake, body_bytes=body_bytes)
+
+    def _wake(self, arrivals: list[Arrival]) -> None:
+        for arrival in arrivals:
+            self.delivery.wake(arrival.record.header.mailbox.value, arrival.seq)
 
     def accept(
         self, transaction: Transaction, batches: Sequence[Batch]

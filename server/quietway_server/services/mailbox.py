@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from quietway_schemas.instants import Instant
     from quietway_server.ports import Clock, DeviceRow, MailboxRow, StoredEnvelope, Transaction
@@ -37,6 +37,15 @@ class Fetched:
 
     latest: int
     envelopes: tuple[StoredEnvelope, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An acknowledgement: by whom, and what the device holds safely itself."""
+
+    device: DeviceRow
+    through: int | None
+    seqs: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +102,44 @@ class Mailboxes:
         Raises:
             RefusedError: `not_found`: the device is no longer certified as it was.
         """
+        done = Done(device, through, tuple(seqs))
+        await self.writer.run(self.carry_out, done, frees=True)
 
-        def work(transaction: Transaction) -> None:
-            row = _demand(transaction, device)
-            transaction.acknowledge(row.mailbox, through=through, seqs=seqs)
+    def hand_in(
+        self,
+        device: DeviceRow,
+        *,
+        through: int | None,
+        seqs: Sequence[int],
+        settle: Callable[[BaseException | None], None],
+    ) -> None:
+        """Hand in an acknowledgement, and do not wait for it.
 
-        await self.writer.write(work, frees=True)
+        Args:
+            device: Who acknowledges.
+            through: All up to a number; None where `seqs` names them.
+            seqs: Exactly these.
+            settle: Is told when it is durable, or with the error of `acknowledge`.
+
+        Raises:
+            RefusedError: `overloaded`.
+        """
+        done = Done(device, through, tuple(seqs))
+        self.writer.hand_in(self.carry_out, done, lambda _, error: settle(error), frees=True)
+
+    def carry_out(
+        self, transaction: Transaction, acknowledgements: Sequence[Done]
+    ) -> list[RefusedError | None]:
+        """Run in the writing thread: delete what was acknowledged by devices that still may."""
+        held = transaction.find_devices({done.device.device for done in acknowledgements})
+        outcomes: list[RefusedError | None] = []
+        for done in acknowledgements:
+            if held.get(done.device.device) != done.device:
+                outcomes.append(RefusedError("not_found"))
+                continue
+            transaction.acknowledge(done.device.mailbox, through=done.through, seqs=done.seqs)
+            outcomes.append(None)
+        return outcomes
 
 
 def _demand(transaction: Transaction, device: DeviceRow) -> MailboxRow:

@@ -101,8 +101,20 @@ class Writer:
             StorageFullError: There is no room.
             StorageFailedError: The storage has failed.
         """
+        return await self.run(_run_each, work, body_bytes=body_bytes, frees=frees)
+
+    async def run(
+        self, run: Run[Item, T], item: Item, *, body_bytes: int = 0, frees: bool = False
+    ) -> T:
+        """Hand in a job as `hand_in` does, and wait until it is durable.
+
+        Raises:
+            RefusedError: As `write`.
+            StorageFullError: As `write`.
+            StorageFailedError: As `write`.
+        """
         answer: asyncio.Future[T] = self._loop.create_future()
-        self.hand_in(_run_each, work, _into(answer), body_bytes=body_bytes, frees=frees)
+        self.hand_in(run, item, _into(answer), body_bytes=body_bytes, frees=frees)
         return await answer
 
     def hand_in(

@@ -14,13 +14,13 @@ import contextlib
 import threading
 from collections import Counter
 from secrets import SystemRandom
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlcipher3.dbapi2
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
-from quietway_schemas.envelope import EnvelopeClass, Header
+from quietway_schemas.envelope import Header
 from quietway_schemas.ids import EnvelopeId, MailboxId
 from quietway_schemas.instants import MINUTE, Instant
 from quietway_server.ports import Arrival, MailboxRow, StoredEnvelope, Swept
@@ -36,34 +36,23 @@ from quietway_server.store.tables import (
     weeks_of_lanes,
 )
 from quietway_server.store.texts import (
+    ACKNOWLEDGED,
+    AFTER,
+    ARRIVED,
+    DONE_THROUGH,
+    DONE_WITH,
     MAILBOX_COLUMNS,
-    MOVE,
     SEEN_KEY,
-    find_by_key,
-    insert_rows,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Connection, Row, Table
+    from sqlalchemy import Connection, Table
 
 _SHUFFLE: Final = SystemRandom().shuffle
 
-# What runs with every request is built once: building a statement costs more than running it.
-_AFTER: Final = {
-    of: select(table)
-    .where(table.c.mailbox == bindparam("of"), table.c.seq > bindparam("after"))
-    .order_by(table.c.seq)
-    .limit(bindparam("most"))
-    for of, table in ENVELOPE_TABLES.items()
-}
-_ACKNOWLEDGED: Final = (
-    update(mailboxes)
-    .where(mailboxes.c.mailbox == bindparam("of"))
-    .values(acknowledged_seq=bindparam("highest"), waiting=mailboxes.c.waiting - bindparam("gone"))
-)
 _LEFT: Final = (
     update(mailboxes)
     .where(mailboxes.c.mailbox == bindparam("of"))
@@ -104,17 +93,19 @@ class SqliteStore:
                 transaction = SqliteTransaction(self._writing)
                 yield transaction
                 transaction.flush()
-        except DBAPIError as error:
-            raise as_store_error(error.orig) from None
+        except (DBAPIError, sqlcipher3.dbapi2.Error) as error:
+            raise as_store_error(getattr(error, "orig", error)) from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[SqliteTransaction]:
         """Open a consistent view for reading."""
         try:
             with self._engine.connect() as connection:
-                yield SqliteTransaction(connection.execution_options(**{READING: True}))
-        except DBAPIError as error:
-            raise as_store_error(error.orig) from None
+                connection.execution_options(**{READING: True})
+                with connection.begin():
+                    yield SqliteTransaction(connection)
+        except (DBAPIError, sqlcipher3.dbapi2.Error) as error:
+            raise as_store_error(getattr(error, "orig", error)) from None
 
     def tidy(self) -> None:
         """Write the log back and empty it: it still holds what was deleted from the file.
@@ -155,9 +146,8 @@ class SqliteTransaction(SqliteDirectory):
 
     def find_mailboxes(self, wanted: Collection[bytes]) -> dict[bytes, MailboxRow]:
         """Give the mailboxes that exist, by id."""
-        rows = find_by_key(
-            self._connection, MAILBOX_COLUMNS, MAILBOX_COLUMNS[:1], [(of,) for of in wanted]
-        )
+        keys = [(of,) for of in wanted]
+        rows = self._driver.find(MAILBOX_COLUMNS, MAILBOX_COLUMNS[:1], keys)
         return {
             of: MailboxRow(of, agency, latest, acknowledged, waiting, witness, bool(changed))
             for of, agency, latest, acknowledged, waiting, witness, changed in rows
@@ -167,7 +157,7 @@ class SqliteTransaction(SqliteDirectory):
         self, wanted: Collection[tuple[bytes, bytes]]
     ) -> dict[tuple[bytes, bytes], bytes]:
         """Give the record hashes of what came before, by (mailbox, envelope id)."""
-        rows = find_by_key(self._connection, (*SEEN_KEY, seen.c.record_hash), SEEN_KEY, wanted)
+        rows = self._driver.find((*SEEN_KEY, seen.c.record_hash), SEEN_KEY, wanted)
         return {(mailbox, envelope): digest for mailbox, envelope, digest in rows}
 
     def append(self, arrivals: Sequence[Arrival]) -> None:
@@ -175,11 +165,11 @@ class SqliteTransaction(SqliteDirectory):
         if not arrivals:
             return
         self._held_back.extend(arrivals)
-        insert_rows(self._connection, seen, [_seen_row(arrival) for arrival in arrivals])
+        self._driver.insert(seen, [_seen_row(arrival) for arrival in arrivals])
         # Numbers grow within a mailbox, so the last one that is met is the latest.
         latest = {arrival.record.header.mailbox.value: arrival.seq for arrival in arrivals}
         more = Counter(arrival.record.header.mailbox.value for arrival in arrivals)
-        self._connection.exec_driver_sql(MOVE, [(seq, more[of], of) for of, seq in latest.items()])
+        self._driver.change(ARRIVED, [(seq, more[of], of) for of, seq in latest.items()])
 
     def flush(self) -> None:
         """Insert the envelopes that were held back, in a random order."""
@@ -191,16 +181,18 @@ class SqliteTransaction(SqliteDirectory):
                 for arrival in held_back
                 if arrival.record.header.class_ is envelope_class
             ]
-            insert_rows(self._connection, table, rows)
+            self._driver.insert(table, rows)
 
     def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
         """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""
         self.flush()
         found = [
-            _stored(envelope_class, row)
-            for envelope_class, statement in _AFTER.items()
-            for row in self._connection.execute(
-                statement, {"of": mailbox, "after": after, "most": limit}
+            StoredEnvelope(
+                seq, Header(of, suite, epoch, MailboxId(mailbox), EnvelopeId(envelope)), sealed
+            )
+            for of, text in AFTER.items()
+            for seq, suite, epoch, envelope, sealed in self._driver.ask(
+                text, (mailbox, after, limit, 0)
             )
         ]
         return sorted(found, key=lambda stored: stored.seq)[:limit]
@@ -208,18 +200,13 @@ class SqliteTransaction(SqliteDirectory):
     def acknowledge(self, mailbox: bytes, *, through: int | None, seqs: Sequence[int]) -> None:
         """Delete envelopes up to a number, or exactly these, and raise `acknowledged`."""
         self.flush()
-        row = self.find_mailboxes([mailbox]).get(mailbox)
-        if row is None:
-            return
-        gone = sum(
-            self._delete_acknowledged(table, mailbox, through, seqs)
-            for table in ENVELOPE_TABLES.values()
-        )
-        highest = min(row.latest, max([through or 0, *seqs]))
-        self._connection.execute(
-            _ACKNOWLEDGED,
-            {"of": mailbox, "highest": max(row.acknowledged, highest), "gone": gone},
-        )
+        if through is None:
+            numbers, texts = seqs, DONE_WITH
+        else:
+            numbers, texts = (through,), DONE_THROUGH
+        rows = [(mailbox, number) for number in numbers]
+        gone = sum(self._driver.change(text, rows) for text in texts)
+        self._driver.change(ACKNOWLEDGED, [(max(numbers), gone, mailbox)])
 
     def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
         """Replace the witness of a mailbox, and what its hello was answered."""
@@ -244,14 +231,6 @@ class SqliteTransaction(SqliteDirectory):
         ):
             others += self._connection.execute(statement).rowcount
         return Swept(envelopes, others)
-
-    def _delete_acknowledged(
-        self, table: Table, mailbox: bytes, through: int | None, seqs: Sequence[int]
-    ) -> int:
-        wanted = table.c.seq.in_(seqs) if through is None else table.c.seq <= through
-        return self._connection.execute(
-            delete(table).where(table.c.mailbox == mailbox, wanted)
-        ).rowcount
 
     def _sweep_envelopes(self, table: Table, minute: int, limit: int) -> int:
         rows = self._connection.execute(
@@ -309,14 +288,3 @@ def _envelope_row(arrival: Arrival) -> tuple[object, ...]:
         arrival.expires // MINUTE,
         record.sealed,
     )
-
-
-def _stored(envelope_class: EnvelopeClass, row: Row[Any]) -> StoredEnvelope:
-    header = Header(
-        envelope_class,
-        row.suite,
-        row.epoch,
-        MailboxId(row.mailbox),
-        EnvelopeId(row.envelope_id),
-    )
-    return StoredEnvelope(row.seq, header, row.sealed)

@@ -8,9 +8,9 @@ Spec: docs/spec/relay-protocol.md, "The directory".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from quietway_schemas.instants import MINUTE, Instant
 from quietway_server.ports import (
@@ -33,15 +33,12 @@ from quietway_server.store.tables import (
     seen,
     weeks_of_lanes,
 )
-from quietway_server.store.texts import COUNT, LANE_KEY, find_by_key
+from quietway_server.store.texts import DEVICE_COLUMNS, LANE_KEY, USED, Driver
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
-
-# What runs with every request is built once: building a statement costs more than running it.
-_DEVICES: Final = select(devices).where(devices.c.device.in_(bindparam("wanted", expanding=True)))
 
 
 class SqliteDirectory:
@@ -49,6 +46,7 @@ class SqliteDirectory:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._driver = Driver(connection)
 
     def find_manifest(self, agency: bytes) -> ManifestRow | None:
         """Give an agency's newest manifest."""
@@ -80,8 +78,9 @@ class SqliteDirectory:
 
     def find_devices(self, wanted: Collection[bytes]) -> dict[bytes, DeviceRow]:
         """Give the certified devices among these, by id."""
-        rows = self._connection.execute(_DEVICES, {"wanted": list(wanted)})
-        return {row.device: _device_row(row) for row in rows}
+        keys = [(device,) for device in wanted]
+        rows = self._driver.find(DEVICE_COLUMNS, DEVICE_COLUMNS[:1], keys)
+        return {row[0]: DeviceRow(*row) for row in rows}
 
     def replace_manifest(self, row: ManifestRow, certified: Sequence[DeviceRow]) -> list[bytes]:
         """Put a manifest and its devices in place; give the mailboxes that must be left."""
@@ -159,15 +158,13 @@ class SqliteDirectory:
     def find_lanes(self, wanted: Collection[tuple[bytes, str, bytes]]) -> list[LaneRow]:
         """Give the lanes that exist among these, by (agency, week, hash of a capability)."""
         columns = (*LANE_KEY, lanes.c.used)
-        return [LaneRow(*row) for row in find_by_key(self._connection, columns, LANE_KEY, wanted)]
+        return [LaneRow(*row) for row in self._driver.find(columns, LANE_KEY, wanted)]
 
     def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
         """Add to the counters of lanes, in envelopes."""
-        if uses:
-            self._connection.exec_driver_sql(
-                COUNT,
-                [(more, lane.agency, lane.week, lane.digest) for lane, more in uses.items()],
-            )
+        self._driver.change(
+            USED, [(more, lane.agency, lane.week, lane.digest) for lane, more in uses.items()]
+        )
 
     def find_week(self, agency: bytes, week: str) -> WeekRow | None:
         """Tell which version of an agency's week is held."""
