@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(
     "window",
     [
         Window("relay", "http", batch=5, clients=4),
+        Window("relay", "websocket", batch=5, clients=4),
         Window("always", "nats", batch=5, clients=4),
     ],
     ids=str,
