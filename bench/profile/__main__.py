@@ -2,6 +2,7 @@
 
     DOOR=websocket   or http
     BATCH=1          recipients of each message
+    CLIENTS=64       clients at once, each with one message under way
     SECONDS=8        how long it is watched
 
 The relay is the product's own, started so that py-spy may look into it. The CPU time of each thread
@@ -23,7 +24,7 @@ from bench.place import BUILD, Place
 from bench.processes import NotMeasuredError
 from bench.profile.table import render
 from bench.profile.watching import watch
-from bench.windows import Window
+from bench.windows import CLIENTS, Window
 
 TEXT = BUILD / "profile.txt"
 PICTURE = BUILD / "profile.svg"
@@ -37,8 +38,12 @@ def main() -> int:
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    door = os.environ.get("DOOR") or "websocket"
-    window = Window("relay", door, batch=int(os.environ.get("BATCH") or 1))  # type: ignore[arg-type]
+    window = Window(
+        "relay",
+        os.environ.get("DOOR") or "websocket",  # type: ignore[arg-type]  # the load refuses others
+        batch=int(os.environ.get("BATCH") or 1),
+        clients=int(os.environ.get("CLIENTS") or CLIENTS),
+    )
     try:
         with Place(seconds=float(os.environ.get("SECONDS") or 8)) as place:
             text = render(window, watch(window, place, PICTURE))

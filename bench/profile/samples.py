@@ -2,8 +2,8 @@
 
 A sample is a thread and its frames, outermost first, down into C. It belongs to the room of the
 innermost frame whose room is known: so the interpreter's own functions, the C library and the
-standard library count for whoever called them. A sample in which the thread waited, for work or for
-the interpreter's lock, used no CPU and stands apart.
+standard library count for whoever called them. A sample in which the thread waited, for work, for
+the disk or for the interpreter's lock, used next to no CPU and stands apart.
 
 Spec: docs/explanation/performance.md.
 """
@@ -22,13 +22,13 @@ _THREAD: Final = re.compile(r"thread \((?P<id>\d+)\)(?:: (?P<name>.*))?")
 _LINE_NUMBER: Final = re.compile(r":\d+\)$")
 _WAITS: Final = re.compile(r"pthread_cond_(?:timed)?wait|acquire_lock_timed|epoll_p?wait|sem_")
 _WAITS_FOR_WORK: Final = re.compile(r"SimpleQueue_get|epoll_p?wait|Condition\.wait")
+_SYNCS: Final = re.compile(r"^f(?:data)?sync ")
 _TAIL: Final = 4
 
 # The first pattern that fits a frame names its room.
 ROOMS: Final = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
-        ("disk: sync", r"^f(data)?sync "),
         ("SQLite (C)", r"sqlite3\.c:|sqlcipher|libcrypto"),
         ("SQLite's binding (C)", r"\((?:connection|cursor|statement|microprotocols|row)\.c:"),
         ("SQLAlchemy", r"\(sqlalchemy/|\(_\w+_cy\.c:"),
@@ -61,6 +61,7 @@ class ThreadSamples:
         name: Its name.
         running: Samples in which it ran.
         idle: Samples in which it waited for work.
+        syncing: Samples in which it waited until the disk had written.
         locked: Samples in which it waited for the interpreter's lock, or another.
         rooms: Running samples by room.
         functions: Running samples by function, its callees left out.
@@ -70,6 +71,7 @@ class ThreadSamples:
     name: str
     running: int = 0
     idle: int = 0
+    syncing: int = 0
     locked: int = 0
     rooms: Counter[str] = field(default_factory=Counter)
     functions: Counter[str] = field(default_factory=Counter)
@@ -77,12 +79,7 @@ class ThreadSamples:
 
     def take(self, frames: list[str], count: int) -> None:
         """Take in one kind of sample."""
-        tail = ";".join(frames[-_TAIL:])
-        if _WAITS.search(tail):
-            if _WAITS_FOR_WORK.search(tail):
-                self.idle += count
-            else:
-                self.locked += count
+        if self._waits(frames, count):
             return
         self.running += count
         room, function = find_room(frames)
@@ -90,6 +87,18 @@ class ThreadSamples:
         self.functions[function] += count
         for name in {_LINE_NUMBER.sub(")", frame) for frame in frames if "(quietway" in frame}:
             self.product[name] += count
+
+    def _waits(self, frames: list[str], count: int) -> bool:
+        tail = ";".join(frames[-_TAIL:])
+        if any(_SYNCS.search(frame) for frame in frames[-_TAIL:]):
+            self.syncing += count
+        elif not _WAITS.search(tail):
+            return False
+        elif _WAITS_FOR_WORK.search(tail):
+            self.idle += count
+        else:
+            self.locked += count
+        return True
 
 
 def read_samples(lines: Iterable[str]) -> dict[int, ThreadSamples]:

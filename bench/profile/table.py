@@ -37,13 +37,13 @@ def _lines(window: Window, seen: Watched) -> Iterator[str]:
 
 
 def _thread(samples: ThreadSamples, each: float, share: float) -> Iterator[str]:
-    waited = samples.running + samples.locked + samples.idle
+    seen = samples.running + samples.locked + samples.syncing + samples.idle
     yield ""
     yield f"{samples.name}: {each:,.1f} us an envelope, {share:.0%} of the relay's CPU"
     yield (
-        f"  of its samples it ran in {samples.running / waited:.0%}, waited for a lock in"
-        f" {samples.locked / waited:.0%}, for work in {samples.idle / waited:.0%} (sleep is not"
-        " sampled)"
+        f"  of its samples it ran in {samples.running / seen:.0%}, waited for a lock in"
+        f" {samples.locked / seen:.0%}, for the disk in {samples.syncing / seen:.0%}, for work in"
+        f" {samples.idle / seen:.0%} (deep sleep is not sampled)"
     )
     yield "  by room"
     yield from _rows(samples.rooms, samples.running, each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.profile.samples import OTHER, find_room, read_samples
+from bench.profile.samples import OTHER, read_samples
 
 STACKS = """
 thread (7): quietway-writer;Writer._run (quietway_server/services/writer.py:124);\
@@ -13,6 +13,8 @@ thread (7): quietway-writer;Writer._run (quietway_server/services/writer.py:126)
 step (cursor.c:1);Py_TYPE (object.h:1);pthread_cond_timedwait (libc.so.6);0x7fc (libc.so.6) 2
 thread (7): quietway-writer;Writer._take_group (quietway_server/services/writer.py:130);\
 _queue_SimpleQueue_get_impl (q.c:25);PyThread_acquire_lock_timed (libpython3.so);0x7f (libc.so.6) 9
+thread (7): quietway-writer;Writer._run (quietway_server/services/writer.py:124);\
+unixSync (sqlite3.c:1);fsync (libc.so.6);0x7f (libc.so.6) 4
 thread (9): MainThread;strange (somewhere.c:1) 1
 thread (11);Writer._run (quietway_server/services/writer.py:124) 1
 """.strip().splitlines()
@@ -29,7 +31,7 @@ def test_a_sample_belongs_to_the_innermost_room_that_is_known() -> None:
 
 def test_waiting_uses_no_cpu_and_is_told_apart() -> None:
     writer = read_samples(STACKS)[7]
-    assert (writer.running, writer.locked, writer.idle) == (8, 2, 9)
+    assert (writer.running, writer.locked, writer.syncing, writer.idle) == (8, 2, 4, 9)
 
 
 def test_functions_of_ours_count_with_what_they_call() -> None:
@@ -41,8 +43,3 @@ def test_what_is_known_to_no_room_is_the_rest() -> None:
     threads = read_samples(STACKS)
     assert threads[9].rooms == {OTHER: 1}
     assert threads[11].name == "a thread without a name"
-
-
-def test_an_fsync_is_no_part_of_the_database_that_asks_for_it() -> None:
-    frames = ["unixSync (sqlite3.c:1)", "fdatasync (libc.so.6)"]
-    assert find_room(frames)[0] == "disk: sync"
