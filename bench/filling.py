@@ -93,4 +93,4 @@ class Filling:
 def _ask(place: Place, folder: Path, relay: Relay) -> float:
     task: Task = ONE_CLIENT.task(place, relay.target())
     task = replace(task, seconds=TURN_SECONDS, warm_seconds=WARM_SECONDS)
-    return drive(place, folder, task).p50_us
+    return drive(folder, task).p50_us

@@ -75,4 +75,4 @@ def fill(place: Place, folder: Path, relay: Relay, count: int) -> int:
         warm_seconds=0.0,
         whole=True,
     )
-    return drive(place, folder, task).all_envelopes
+    return drive(folder, task).all_envelopes

@@ -80,7 +80,11 @@ class Process:
 
     def ask(self, question: bytes, *, seconds: float) -> str:
         """Give it its task, wait for its end, and give what it said."""
-        self.child.communicate(question, timeout=seconds)
+        try:
+            self.child.communicate(question, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise NotMeasuredError(f"It was not done within {seconds:.0f} s") from None
         _RUNNING.discard(self)
         if self.child.returncode != 0:
             raise NotMeasuredError((self.said.strip() or "The load ended").splitlines()[-1])

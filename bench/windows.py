@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bench.fsyncs import make_counter
-from bench.load.task import Outcome, Task
+from bench.load.task import MOST_TIMES, Outcome, Task
 from bench.peers.jetstream import JetStream
 from bench.peers.relay import AGENCIES, DEVICES, Relay
 from bench.processes import Process
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CLIENTS: Final = 64
 BATCH: Final = 20
 WARM_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 60.0
 # What is made beforehand is enough for this many envelopes a second, times how long they run.
 FASTEST: Final = {"single": 16_000, "batch": 32_000, "one": 3_000}
 
@@ -60,10 +61,10 @@ class Window:
         folder = place.new_folder(self.server)
         if self.server != "relay":
             with JetStream(folder, sync=self.server, mailboxes=draw_mailboxes()) as peer:
-                return drive(place, folder, self.task(place, peer.target()))
+                return drive(folder, self.task(place, peer.target()))
         counter, environment = make_counter(place, folder) if self.counts_fsyncs else (None, {})
         with Relay(folder, environment=environment) as relay:
-            return drive(place, folder, self.task(place, relay.target(), counter))
+            return drive(folder, self.task(place, relay.target(), counter))
 
     def task(self, place: Place, target: dict[str, Any], counter: Path | None = None) -> Task:
         """Put together what the load is asked."""
@@ -81,7 +82,7 @@ class Window:
         )
 
 
-def drive(place: Place, folder: Path, task: Task) -> Outcome:
+def drive(folder: Path, task: Task) -> Outcome:
     """Run the load in a process of its own."""
     load = Process(
         [sys.executable, "-m", "bench.load"],
@@ -89,7 +90,9 @@ def drive(place: Place, folder: Path, task: Task) -> Outcome:
         environment=product_environment(),
         reads=True,
     )
-    return Outcome(**json.loads(load.ask(task.to_json(), seconds=60 + 2 * place.seconds)))
+    return Outcome(
+        **json.loads(load.ask(task.to_json(), seconds=PATIENCE_SECONDS + MOST_TIMES * task.seconds))
+    )
 
 
 def draw_mailboxes() -> list[list[str]]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# How much longer than asked a window may get.
+MOST_TIMES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _sample(relay: Relay, window: Window, place: Place, output: Path, form: str)
         log=folder / "spy.log",
         environment=os.environ,
     )
-    outcome = drive(place, folder, window.task(place, relay.target()))
+    outcome = drive(folder, window.task(place, relay.target()))
     spy.end(signal.SIGINT)
     if not output.exists():
         raise NotMeasuredError(f"py-spy can't look into the relay here: {spy.said.strip()[-300:]}")
