@@ -17,11 +17,17 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.catalogue import CLAIMS, LATER
 from bench.place import BUILD, Place
 from bench.report import render, render_missing, render_page, write_json
 from bench.rounds import run_rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.claim import Claim, Row
 
 OUTPUT = BUILD / "bench.json"
 PAGE = BUILD / "bench.md"
@@ -48,7 +54,7 @@ def main() -> int:
         return STOPPED
 
 
-def measure(claims: list, *, complete: bool) -> int:
+def measure(claims: list[Claim], *, complete: bool) -> int:
     """Measure claims, say what came out, and give the exit code."""
     rounds = int(os.environ.get("ROUNDS") or 3)
     seconds = float(os.environ.get("SECONDS") or 2.5)
@@ -62,7 +68,12 @@ def measure(claims: list, *, complete: bool) -> int:
     print(f"\n{render(rows)}\n")
     if reasons := {**missing, **(LATER if complete else {})}:
         print(render_missing(reasons))
-    if not rows or (missing and not complete):
+    return choose_status(rows, is_incomplete=bool(missing) and not complete)
+
+
+def choose_status(rows: Sequence[Row], *, is_incomplete: bool) -> int:
+    """Give the exit code: 2 where what was asked for is missing, else 1 for a missed floor."""
+    if not rows or is_incomplete:
         return 2
     return 0 if all(row.met for row in rows if row.claim.floor is not None) else 1
 

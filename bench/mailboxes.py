@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench.load.reading import Read, ReadingTask
@@ -19,12 +19,10 @@ from tests.relay_process import product_environment
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.load.task import Task
     from bench.place import Place
 
 FILLING_CLIENTS: Final = 16
 FILLING_BATCH: Final = 50
-FILLING_SECONDS: Final = 120.0
 PATIENCE_SECONDS: Final = 180.0
 
 
@@ -67,12 +65,5 @@ def fill(place: Place, folder: Path, relay: Relay, count: int) -> int:
     Returns:
         How many; the last batch may go beyond `count`.
     """
-    window = Window("relay", "http", batch=FILLING_BATCH, clients=FILLING_CLIENTS)
-    task: Task = replace(
-        window.task(place, relay.target()),
-        supply=count,
-        seconds=FILLING_SECONDS,
-        warm_seconds=0.0,
-        whole=True,
-    )
-    return drive(folder, task).all_envelopes
+    window = Window("relay", "http", batch=FILLING_BATCH, clients=FILLING_CLIENTS, whole=count)
+    return drive(folder, window.task(place, relay.target())).all_envelopes

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CLIENTS: Final = 64
 BATCH: Final = 20
 WARM_SECONDS: Final = 0.5
+WHOLE_SECONDS: Final = 120.0
 PATIENCE_SECONDS: Final = 60.0
 # What is made beforehand is enough for this many envelopes a second, times how long they run.
 FASTEST: Final = {"single": 16_000, "batch": 32_000, "one": 3_000}
@@ -44,6 +45,7 @@ class Window:
         batch: Recipients of one message.
         clients: How many clients, each with one message under way.
         counts_fsyncs: Whether the relay counts its fsyncs.
+        whole: Send so many envelopes, however long it takes; 0 sends for a time.
     """
 
     server: Literal["relay", "always", "default"]
@@ -51,6 +53,7 @@ class Window:
     batch: int = 1
     clients: int = CLIENTS
     counts_fsyncs: bool = False
+    whole: int = 0
 
     def __str__(self) -> str:
         name = "relay" if self.server == "relay" else f"JetStream {self.server}"
@@ -68,16 +71,18 @@ class Window:
 
     def task(self, place: Place, target: dict[str, Any], counter: Path | None = None) -> Task:
         """Put together what the load is asked."""
-        warm = min(WARM_SECONDS, place.seconds)
+        warm = 0.0 if self.whole else min(WARM_SECONDS, place.seconds)
+        seconds = WHOLE_SECONDS if self.whole else place.seconds
         kind = "one" if self.clients == 1 else "single" if self.batch == 1 else "batch"
         return Task(
             kind=self.door,
             batch=self.batch,
             clients=self.clients,
-            supply=int(FASTEST[kind] * (place.seconds + warm)),
-            seconds=place.seconds,
+            supply=self.whole or int(FASTEST[kind] * (seconds + warm)),
+            seconds=seconds,
             warm_seconds=warm,
             counter=str(counter) if counter else None,
+            whole=bool(self.whole),
             **target,
         )
 

@@ -39,8 +39,8 @@ class NatsClient(LoadClient):
         )
 
     def supply(self, built: list[bytes]) -> Iterator[bytes]:
-        """Begin again at the end: JetStream keeps no memory of what it has seen."""
-        return itertools.cycle(built)
+        """Begin again at the end, unless so many are asked: JetStream forgets what it has seen."""
+        return iter(built) if self.task.whole else itertools.cycle(built)
 
     @property
     def _inbox(self) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
+from bench.__main__ import choose_status
 from bench.catalogue import CLAIMS, LATER
 from bench.claim import Claim
 from bench.processes import NotMeasuredError
@@ -135,3 +136,12 @@ def test_names_are_one_each_and_goals_lie_beyond_floors() -> None:
     assert not set(names) & set(LATER)
     for claim in CLAIMS:
         assert claim.floor is None or claim.reaches(claim.goal, claim.floor), claim.name
+
+
+def test_the_exit_code_tells_what_came_out() -> None:
+    missed, met = ALONE.judge(SEEN), FASTER.judge(SEEN)
+    only_a_goal = replace(ALONE, floor=None).judge(SEEN)
+    assert choose_status([met, only_a_goal], is_incomplete=False) == 0
+    assert choose_status([met, missed], is_incomplete=False) == 1
+    assert choose_status([met], is_incomplete=True) == 2
+    assert choose_status([], is_incomplete=False) == 2
