@@ -48,15 +48,20 @@ class Reading:
         with Relay(folder, agencies=-(-self.sockets // DEVICES)) as relay:
             if self.each:
                 fill(place, folder, relay, self.sockets * self.each)
-            task = ReadingTask(relay.port, relay.process.pid, relay.upgrades()[: self.sockets])
-            readers = Process(
-                [sys.executable, "-m", "bench.load.reading"],
-                log=folder / "readers.log",
-                environment=product_environment(),
-                reads=True,
-            )
-            said = readers.ask(json.dumps(asdict(task)).encode(), seconds=PATIENCE_SECONDS)
-        return Read(**json.loads(said))
+            return read_all(folder, relay, sockets=self.sockets)
+
+
+def read_all(folder: Path, relay: Relay, *, sockets: int) -> Read:
+    """Read the first mailboxes to their end, all at once."""
+    task = ReadingTask(relay.port, relay.process.pid, relay.upgrades()[:sockets])
+    readers = Process(
+        [sys.executable, "-m", "bench.load.reading"],
+        log=folder / "readers.log",
+        environment=product_environment(),
+        reads=True,
+    )
+    said = readers.ask(json.dumps(asdict(task)).encode(), seconds=PATIENCE_SECONDS)
+    return Read(**json.loads(said))
 
 
 def fill(place: Place, folder: Path, relay: Relay, count: int) -> int:

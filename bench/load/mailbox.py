@@ -54,7 +54,7 @@ class Reader(asyncio.Protocol):
         self._at_once = at_once
         self._upgrade = upgrade.encode("ascii")
         self._pending = b""
-        self._latest = -1
+        self._waiting = -1
         self._seqs: list[int] = []
         self._transport: asyncio.Transport
 
@@ -98,13 +98,13 @@ class Reader(asyncio.Protocol):
             frame = json.loads(payload)
             if frame["frame"] != "welcome":
                 self._fail(f"The relay said {frame}")
-            self._latest = frame.get("latest", -1)
+            self._waiting = frame.get("latest", 0) - frame.get("acknowledged", 0)
         elif opcode == PING:
             self._transport.write(frame_of(PONG, payload))
         self._acknowledge()
 
     def _acknowledge(self) -> None:
-        at_end = self.count == self._latest
+        at_end = self.count == self._waiting
         if self._seqs and (at_end or len(self._seqs) == self._at_once):
             self._say({"frame": "ack", "seqs": self._seqs})
             self._seqs = []

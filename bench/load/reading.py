@@ -46,11 +46,9 @@ class Read:
     resident_open: int
 
     def __str__(self) -> str:
-        each = f", {self.server_cpu_us:,.1f} us of CPU each" if self.envelopes else ""
-        return (
-            f"{self.envelopes:,} envelopes on {self.sockets} sockets{each},"
-            f" {self.socket_kib:,.1f} KiB a socket"
-        )
+        if not self.envelopes:
+            return f"{self.socket_kib:,.1f} KiB a socket"
+        return f"{self.envelopes:,} envelopes, {self.server_cpu_us:,.1f} us of CPU each"
 
     @property
     def server_cpu_us(self) -> float:

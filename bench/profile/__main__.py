@@ -1,6 +1,6 @@
 """`make profile`: where the relay's time goes under load, thread by thread, room by room.
 
-    DOOR=websocket   or http
+    DOOR=websocket   or http; or mailbox, for devices that come back and read what waited
     BATCH=1          recipients of each message
     CLIENTS=64       clients at once, each with one message under way
     SECONDS=8        how long it is watched
@@ -22,9 +22,9 @@ from pathlib import Path
 
 from bench.place import BUILD, Place
 from bench.processes import NotMeasuredError
+from bench.profile.loads import choose_load
 from bench.profile.table import render
 from bench.profile.watching import watch
-from bench.windows import CLIENTS, Window
 
 TEXT = BUILD / "profile.txt"
 PICTURE = BUILD / "profile.svg"
@@ -38,15 +38,10 @@ def main() -> int:
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    window = Window(
-        "relay",
-        os.environ.get("DOOR") or "websocket",  # type: ignore[arg-type]  # the load refuses others
-        batch=int(os.environ.get("BATCH") or 1),
-        clients=int(os.environ.get("CLIENTS") or CLIENTS),
-    )
     try:
         with Place(seconds=float(os.environ.get("SECONDS") or 8)) as place:
-            text = render(window, watch(window, place, PICTURE))
+            load = choose_load(place, os.environ)
+            text = render(str(load), watch(load, place, PICTURE))
     except NotMeasuredError as error:
         print(error)
         return 2

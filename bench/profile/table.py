@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from bench.profile.samples import ThreadSamples
     from bench.profile.watching import Watched
-    from bench.windows import Window
 
 ROWS: Final = 12
 LEAST_SHARE: Final = 0.01
@@ -21,14 +20,14 @@ LEAST_SHARE: Final = 0.01
 MOST_SHARE: Final = 0.99
 
 
-def render(window: Window, seen: Watched) -> str:
+def render(title: str, seen: Watched) -> str:
     """Write the table."""
-    return "\n".join(_lines(window, seen)) + "\n"
+    return "\n".join(_lines(title, seen)) + "\n"
 
 
-def _lines(window: Window, seen: Watched) -> Iterator[str]:
-    envelopes, whole = seen.outcome.all_envelopes, sum(seen.cpu.values())
-    yield f"{window}: {envelopes:,} envelopes, {whole * 1e6 / envelopes:,.0f} us of CPU each"
+def _lines(title: str, seen: Watched) -> Iterator[str]:
+    envelopes, whole = seen.envelopes, sum(seen.cpu.values())
+    yield f"{title}: {envelopes:,} envelopes, {whole * 1e6 / envelopes:,.0f} us of CPU each"
     yield "(user and system time of the relay; sampling slows it down, so no rate is claimed)"
     for thread, cpu in sorted(seen.cpu.items(), key=lambda item: -item[1]):
         samples = seen.threads.get(thread)

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Final
 from bench.peers.relay import Relay
 from bench.processes import NotMeasuredError, Process, thread_cpu_seconds
 from bench.profile.samples import ThreadSamples, read_samples
-from bench.windows import Window, drive
 
 if TYPE_CHECKING:
-    from bench.load.task import Outcome
     from bench.place import Place
+    from bench.profile.loads import Load
 
 PROGRAM: Final = (sys.executable, "-m", "bench.profile.launcher")
 RATE: Final = 200
@@ -30,35 +29,35 @@ class Watched:
     """What was seen.
 
     Attributes:
-        outcome: Of the load.
+        envelopes: How many the load was made of.
         cpu: By thread, the seconds of CPU that it used while the load ran.
         threads: By thread, its samples.
     """
 
-    outcome: Outcome
+    envelopes: int
     cpu: dict[int, float]
     threads: dict[int, ThreadSamples]
 
 
-def watch(window: Window, place: Place, picture: Path) -> Watched:
-    """Watch a relay under a window of load, then once more for the flame graph.
+def watch(load: Load, place: Place, picture: Path) -> Watched:
+    """Watch a relay under a load, then once more for the flame graph.
 
     Raises:
         NotMeasuredError: It can't be watched here, or the load failed.
     """
-    folder = place.new_folder("relay")
-    with Relay(folder, program=PROGRAM) as relay:
+    raw = place.new_folder("samples") / "raw"
+    with Relay(place.new_folder("relay"), program=PROGRAM, agencies=load.agencies) as relay:
+        load.prepare(relay)
         before = thread_cpu_seconds(relay.process.pid)
-        raw = folder / "samples"
-        outcome = _sample(relay, window, place, raw, "raw")
+        envelopes = _sample(relay, load, place, raw, "raw")
         after = thread_cpu_seconds(relay.process.pid)
-        _sample(relay, window, place, picture, "flamegraph")
+        load.prepare(relay)
+        _sample(relay, load, place, picture, "flamegraph")
     cpu = {thread: after[thread] - before.get(thread, 0.0) for thread in after}
-    return Watched(outcome, cpu, read_samples(raw.read_text("utf-8").splitlines()))
+    return Watched(envelopes, cpu, read_samples(raw.read_text("utf-8").splitlines()))
 
 
-def _sample(relay: Relay, window: Window, place: Place, output: Path, form: str) -> Outcome:
-    folder = place.new_folder("watching")
+def _sample(relay: Relay, load: Load, place: Place, output: Path, form: str) -> int:
     spy = Process(
         [
             str(Path(sys.executable).with_name("py-spy")),
@@ -66,11 +65,11 @@ def _sample(relay: Relay, window: Window, place: Place, output: Path, form: str)
             *("--format", form, "--threads", "--native", "--rate", str(RATE)),
             *("--duration", "unlimited"),
         ],
-        log=folder / "spy.log",
+        log=place.new_folder("spy") / "log",
         environment=os.environ,
     )
-    outcome = drive(folder, window.task(place, relay.target()))
+    envelopes = load.run(relay)
     spy.end(signal.SIGINT)
     if not output.exists():
         raise NotMeasuredError(f"py-spy can't look into the relay here: {spy.said.strip()[-300:]}")
-    return outcome
+    return envelopes
