@@ -19,8 +19,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.asked import read_count, read_number
 from bench.catalogue import CLAIMS, LATER
 from bench.place import BUILD, Place
+from bench.processes import NotMeasuredError
 from bench.report import render, render_missing, render_page, write_json
 from bench.rounds import run_rounds
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 OUTPUT = BUILD / "bench.json"
 PAGE = BUILD / "bench.md"
+ENOUGH_ROUNDS = 3
 STOPPED = 130
 
 
@@ -49,6 +52,9 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         return measure([known[name] for name in wanted] or list(CLAIMS), complete=not wanted)
+    except NotMeasuredError as error:
+        print(error)
+        return 2
     except KeyboardInterrupt:
         print("Stopped. Nothing was left behind.")
         return STOPPED
@@ -56,8 +62,7 @@ def main() -> int:
 
 def measure(claims: list[Claim], *, complete: bool) -> int:
     """Measure claims, say what came out, and give the exit code."""
-    rounds = int(os.environ.get("ROUNDS") or 3)
-    seconds = float(os.environ.get("SECONDS") or 2.5)
+    rounds, seconds = read_count("ROUNDS", ENOUGH_ROUNDS), read_number("SECONDS", 2.5)
     print(f"{len(claims)} claims, {rounds} rounds, windows of {seconds:g} s.", flush=True)
     with Place(seconds=seconds) as place:
         rows, missing = run_rounds(
@@ -66,6 +71,8 @@ def measure(claims: list[Claim], *, complete: bool) -> int:
     write_json(rows, OUTPUT)
     PAGE.write_text(render_page(rows), "utf-8")
     print(f"\n{render(rows)}\n")
+    if rounds < ENOUGH_ROUNDS:
+        print(f"These are no claims: a claim takes {ENOUGH_ROUNDS} rounds or more.")
     if reasons := {**missing, **(LATER if complete else {})}:
         print(render_missing(reasons))
     return choose_status(rows, is_incomplete=bool(missing) and not complete)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # How much longer than asked a window may get.
 MOST_TIMES: Final = 4
+# A load that uses more of its one core than this has measured itself.
+BUSY_SHARE: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,12 @@ class Outcome:
     fsyncs: int | None
 
     def __str__(self) -> str:
+        limit = ", and was the limit" if self.load_share > BUSY_SHARE else ""
         counted = "" if self.fsyncs is None else f", {self.fsyncs} fsyncs"
         return (
             f"{self.rate:,.0f} envelopes/s, {self.server_cpu_us:,.0f} us of CPU each, "
-            f"p50 {self.p50_us:,.0f} us{counted}; the load used {self.load_share:.0%} of a core"
+            f"p50 {self.p50_us:,.0f} us{counted};"
+            f" the load used {self.load_share:.0%} of a core{limit}"
         )
 
     def to_json(self) -> str:

@@ -15,11 +15,11 @@ Spec: docs/explanation/performance.md.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
 
+from bench.asked import read_number
 from bench.place import BUILD, Place
 from bench.processes import NotMeasuredError
 from bench.profile.loads import choose_load
@@ -39,8 +39,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        with Place(seconds=float(os.environ.get("SECONDS") or 8)) as place:
-            load = choose_load(place, os.environ)
+        with Place(seconds=read_number("SECONDS", 8)) as place:
+            load = choose_load(place)
             text = render(str(load), watch(load, place, PICTURE))
     except NotMeasuredError as error:
         print(error)

@@ -5,17 +5,17 @@ Spec: docs/explanation/performance.md.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from bench.asked import read_count
 from bench.mailboxes import fill, read_all
-from bench.peers.relay import AGENCIES, DEVICES
+from bench.peers.relay import AGENCIES, DEVICES, PARTNERS
 from bench.processes import NotMeasuredError
 from bench.windows import CLIENTS, Window, drive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bench.peers.relay import Relay
     from bench.place import Place
 
@@ -77,17 +77,17 @@ class Draining:
         return read_all(self.place.new_folder("load"), relay, sockets=DEVICES).envelopes
 
 
-def choose_load(place: Place, environment: Mapping[str, str]) -> Load:
+def choose_load(place: Place) -> Load:
     """Read which load is wanted.
 
     Raises:
         NotMeasuredError: There is no such load.
     """
-    door = environment.get("DOOR") or "websocket"
+    door = os.environ.get("DOOR") or "websocket"
     if door == "mailbox":
         return Draining(place)
     if door not in {"websocket", "http"}:
         raise NotMeasuredError("DOOR is websocket, http or mailbox.")
-    batch = int(environment.get("BATCH") or 1)
-    clients = int(environment.get("CLIENTS") or CLIENTS)
+    batch = read_count("BATCH", 1, most=DEVICES)
+    clients = read_count("CLIENTS", CLIENTS, most=PARTNERS)
     return Submitting(place, Window("relay", door, batch=batch, clients=clients))  # type: ignore[arg-type]  # one of the two

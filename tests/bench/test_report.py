@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from bench.__main__ import choose_status
+from bench.asked import read_count, read_number
 from bench.catalogue import CLAIMS, LATER
 from bench.claim import Claim
 from bench.processes import NotMeasuredError
@@ -145,3 +146,19 @@ def test_the_exit_code_tells_what_came_out() -> None:
     assert choose_status([met, missed], is_incomplete=False) == 1
     assert choose_status([met], is_incomplete=True) == 2
     assert choose_status([], is_incomplete=False) == 2
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "2.5", "1e9", "nan"])
+def test_what_is_no_number_of_rounds_is_a_sentence(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDS", text)
+    with pytest.raises(NotMeasuredError, match="ROUNDS is a"):
+        read_count("ROUNDS", 3)
+
+
+def test_what_was_not_asked_for_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ROUNDS", raising=False)
+    assert read_count("ROUNDS", 3) == 3
+    monkeypatch.setenv("SECONDS", "0.5")
+    assert read_number("SECONDS", 2.5) == 0.5
