@@ -14,7 +14,6 @@ Spec: docs/spec/relay-protocol.md, "On a websocket"; docs/decisions/relay-surfac
 
 from __future__ import annotations
 
-from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +40,7 @@ class DirectSocket(WebSocketsSansIOProtocol):
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
-            self._waiting: deque[str | bytes] = deque()
+            self._waiting: list[str | bytes] = []
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that this is the end."""
@@ -66,7 +65,7 @@ class DirectSocket(WebSocketsSansIOProtocol):
         """Take frames again; first those that wait."""
         self._is_held = False
         while self._waiting and not self._is_held and self._take is not None:
-            self._take(self._waiting.popleft())
+            self._take(self._waiting.pop(0))
         self._read_or_pause()
 
     def say(self, *frames: str | bytes) -> None:
