@@ -159,7 +159,7 @@ class WireModel(_Refusing):
             ContentError: A field is missing, unknown, holds what it may not hold, or is written
                 although it says nothing.
         """
-        made = cls._from_object(decode_canonical(raw, max_bytes=max_bytes))
+        made = cls.from_object(decode_canonical(raw, max_bytes=max_bytes))
         if made.to_canonical() != raw:
             raise ContentError("object", "is not written in its one form: leave out defaults")
         return made
@@ -172,10 +172,15 @@ class WireModel(_Refusing):
             JsonError: Not JSON as we accept it.
             ContentError: A field is missing, unknown, or holds what it may not hold.
         """
-        return cls._from_object(decode_strict(raw, max_bytes=max_bytes))
+        return cls.from_object(decode_strict(raw, max_bytes=max_bytes))
 
     @classmethod
-    def _from_object(cls, found: JsonObject) -> Self:
+    def from_object(cls, found: JsonObject) -> Self:
+        """Read what `decode_strict` or `decode_canonical` has read.
+
+        Raises:
+            ContentError: A field is missing, unknown, or holds what it may not hold.
+        """
         # Written again, so that the model's own parser can't see anything that ours did not.
         try:
             return cls.model_validate_json(encode_canonical(found), by_alias=True, by_name=False)

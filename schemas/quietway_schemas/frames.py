@@ -155,11 +155,12 @@ def decode_answer(text: str | bytes) -> AnswerFrame:
 
 
 def _decode(raw: bytes, kinds: Mapping[str, type[Frame]]) -> Frame:
-    name = decode_strict(raw, max_bytes=MAX_FRAME_BYTES).get("frame")
+    found = decode_strict(raw, max_bytes=MAX_FRAME_BYTES)
+    name = found.get("frame")
     kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ContentError("frame", "names no frame of this version")
-    return kind.from_body(raw, max_bytes=MAX_FRAME_BYTES)
+    return kind.from_object(found)
 
 
 def _to_bytes(text: str | bytes) -> bytes:

@@ -164,7 +164,7 @@ def _settle(raw: Any, max_bytes: int | None) -> None:  # the DB-API has no type 
 
 def _begin(connection: Connection) -> None:
     reading = connection.get_execution_options().get(READING, False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    connection.connection.cursor().execute("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _make_tables(connection: Connection) -> None:

@@ -39,7 +39,6 @@ from quietway_server.store.texts import (
     ACKNOWLEDGED,
     AFTER,
     ARRIVED,
-    DONE_THROUGH,
     DONE_WITH,
     MAILBOX_COLUMNS,
     SEEN_KEY,
@@ -82,6 +81,7 @@ class SqliteStore:
             self._engine.dispose()
             raise
         self._one_writer = threading.Lock()
+        self._readers: dict[int, Connection] = {}
         self._reserve = Reserve(path.with_name(path.name + "-reserve"))
         self._reserve.restore()
 
@@ -100,12 +100,19 @@ class SqliteStore:
     def reading(self) -> Iterator[SqliteTransaction]:
         """Open a consistent view for reading."""
         try:
-            with self._engine.connect() as connection:
-                connection.execution_options(**{READING: True})
-                with connection.begin():
-                    yield SqliteTransaction(connection)
+            connection = self._find_reader()
+            with connection.begin():
+                yield SqliteTransaction(connection)
         except (DBAPIError, sqlcipher3.dbapi2.Error) as error:
             raise as_store_error(getattr(error, "orig", error)) from None
+
+    def _find_reader(self) -> Connection:
+        """Find the connection on which this thread reads: each has one, and keeps it."""
+        thread = threading.get_ident()
+        if thread not in self._readers:
+            options = {READING: True}
+            self._readers[thread] = self._engine.connect().execution_options(**options)
+        return self._readers[thread]
 
     def tidy(self) -> None:
         """Write the log back and empty it: it still holds what was deleted from the file.
@@ -133,7 +140,8 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close all connections."""
-        self._writing.close()
+        for connection in (self._writing, *self._readers.values()):
+            connection.close()
         self._engine.dispose()
 
 
@@ -200,13 +208,10 @@ class SqliteTransaction(SqliteDirectory):
     def acknowledge(self, mailbox: bytes, *, through: int | None, seqs: Sequence[int]) -> None:
         """Delete envelopes up to a number, or exactly these, and raise `acknowledged`."""
         self.flush()
-        if through is None:
-            numbers, texts = seqs, DONE_WITH
-        else:
-            numbers, texts = (through,), DONE_THROUGH
-        rows = [(mailbox, number) for number in numbers]
-        gone = sum(self._driver.change(text, rows) for text in texts)
-        self._driver.change(ACKNOWLEDGED, [(max(numbers), gone, mailbox)])
+        runs = _join(seqs) if through is None else [(1, through)]
+        rows = [(mailbox, low, high) for low, high in runs]
+        gone = sum(self._driver.change(text, rows) for text in DONE_WITH)
+        self._driver.change(ACKNOWLEDGED, [(runs[-1][1], gone, mailbox)])
 
     def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
         """Replace the witness of a mailbox, and what its hello was answered."""
@@ -264,6 +269,17 @@ class SqliteTransaction(SqliteDirectory):
                 [{"of": row.mailbox, "envelope": row.envelope_id} for row in rows],
             )
         return len(rows)
+
+
+def _join(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Join numbers into runs without a hole, ascending: (lowest, highest) of each."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if runs and number <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
 
 
 def _seen_row(arrival: Arrival) -> tuple[object, ...]:

@@ -77,16 +77,17 @@ AFTER: Final = {
     for of, table in ENVELOPE_TABLES.items()
 }
 """Takes (mailbox, after, most, 0)."""
-DONE_THROUGH: Final = tuple(
-    write(delete(table).where(table.c.mailbox == bindparam("of"), table.c.seq <= bindparam("to")))
-    for table in ENVELOPE_TABLES.values()
-)
-"""Takes (mailbox, number)."""
 DONE_WITH: Final = tuple(
-    write(delete(table).where(table.c.mailbox == bindparam("of"), table.c.seq == bindparam("it")))
+    write(
+        delete(table).where(
+            table.c.mailbox == bindparam("of"),
+            table.c.seq >= bindparam("low"),
+            table.c.seq <= bindparam("high"),
+        )
+    )
     for table in ENVELOPE_TABLES.values()
 )
-"""Takes (mailbox, number)."""
+"""Takes (mailbox, lowest number, highest number)."""
 ACKNOWLEDGED: Final = write(
     update(mailboxes)
     .values(
