@@ -152,13 +152,13 @@ class _Connection:
                 self._relay.mailboxes.hand_in(
                     self._device, through=through, seqs=seqs, settle=self._settle
                 )
+                # There is room in the window already; what was acknowledged is deleted soon.
+                self._hints.wake()
             case _:
                 raise RemoteProtocolError("Only a hello, then acknowledgements, may come.")
 
     def _settle(self, error: BaseException | None) -> None:
-        if error is None:
-            self._hints.wake()
-        else:
+        if error is not None:
             self._end(error)
 
     def _end(self, error: BaseException | None = None) -> None:

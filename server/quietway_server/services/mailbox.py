@@ -113,7 +113,7 @@ class Mailboxes:
         seqs: Sequence[int],
         settle: Callable[[BaseException | None], None],
     ) -> None:
-        """Hand in an acknowledgement, and do not wait for it.
+        """Hand in an acknowledgement that nobody waits for: many are carried out together.
 
         Args:
             device: Who acknowledges.
@@ -125,7 +125,9 @@ class Mailboxes:
             RefusedError: `overloaded`.
         """
         done = Done(device, through, tuple(seqs))
-        self.writer.hand_in(self.carry_out, done, lambda _, error: settle(error), frees=True)
+        self.writer.hand_in(
+            self.carry_out, done, lambda _, error: settle(error), frees=True, is_patient=True
+        )
 
     def carry_out(
         self, transaction: Transaction, acknowledgements: Sequence[Done]

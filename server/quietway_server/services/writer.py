@@ -3,12 +3,15 @@
 Theory of operation: whoever wants to write hands in a job. Jobs collect in the event loop; when the
 writing thread is free it is given all of them, once the loop has read what lies ready. It runs them
 in one transaction, commits once, and only then are all of them answered: one sync of the disk
-serves the whole group, and nobody waits for company that is not there yet. Jobs of one kind run
-together, so that a hundred batches cost as many statements as one; the kinds take turns in the
-order in which they first came. A job either refuses before it has written anything or does not
-refuse; so a refusal leaves the group as it is. When the group can't be committed, each job is tried
-once more by itself: one that is broken, or that finds the disk full, then fails alone. A failed
-disk ends the process, because a sync that failed once may claim to succeed later.
+serves the whole group, and nobody waits for company that is not there yet. Only a job that nobody
+waits for is patient: it goes along with the next group, or after a tenth of a second.
+
+Jobs of one kind run together, so that a hundred batches cost as many statements as one; the kinds
+take turns in the order in which they first came. A job either refuses before it has written
+anything or does not refuse; so a refusal leaves the group as it is. When the group can't be
+committed, each job is tried once more by itself: one that is broken, or that finds the disk full,
+then fails alone. A failed disk ends the process, because a sync that failed once may claim to
+succeed later.
 
 Spec: docs/spec/relay-protocol.md, "Ground rules"; docs/decisions/relay-group-commit.md.
 """
@@ -42,6 +45,7 @@ Item = TypeVar("Item")
 
 GROUP_JOBS: Final = 512
 GROUP_BYTES: Final = 8 * 1024 * 1024
+PATIENCE_SECONDS: Final = 0.1
 QUEUED_JOBS: Final = 8192
 QUEUED_BYTES: Final = 64 * 1024 * 1024
 
@@ -60,6 +64,7 @@ class _Job:
     settle: Settle[Any]
     body_bytes: int
     frees: bool
+    is_patient: bool
     result: Any = None
     error: BaseException | None = None
 
@@ -78,6 +83,8 @@ class Writer:
         self._waiting: deque[_Job] = deque()
         self._groups: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._is_busy = False
+        self._hurried_jobs = 0
+        self._patience: asyncio.TimerHandle | None = None
         self._queued_jobs = 0
         self._queued_bytes = 0
         self._lacks_reserve = False
@@ -125,6 +132,7 @@ class Writer:
         *,
         body_bytes: int = 0,
         frees: bool = False,
+        is_patient: bool = False,
     ) -> None:
         """Hand in a job that may run together with others of its kind; do not wait for it.
 
@@ -134,6 +142,7 @@ class Writer:
             settle: Is told the outcome when it is durable, or the error of `write`.
             body_bytes: What the job holds in memory.
             frees: Whether it makes room.
+            is_patient: Whether nobody waits for it, so that it may wait for company.
 
         Raises:
             RefusedError: `overloaded`, because too much is waiting.
@@ -142,10 +151,15 @@ class Writer:
             raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
         self._queued_jobs += 1
         self._queued_bytes += body_bytes
-        self._waiting.append(_Job(run, item, settle, body_bytes, frees))
-        if not self._is_busy:
+        self._waiting.append(_Job(run, item, settle, body_bytes, frees, is_patient))
+        self._hurried_jobs += not is_patient
+        if self._is_busy:
+            return
+        if not is_patient:
             self._is_busy = True
             self._loop.call_soon(self._start_group)
+        elif self._patience is None:
+            self._patience = self._loop.call_later(PATIENCE_SECONDS, self._start_group)
 
     async def tidy(self) -> None:
         """Clear the store's files of what was deleted, after everything that has queued by now.
@@ -169,6 +183,9 @@ class Writer:
         self._thread.join()
 
     def _start_group(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         self._is_busy = bool(self._waiting)
         if self._waiting:
             self._groups.put(self._take_group())
@@ -179,6 +196,7 @@ class Writer:
         while self._waiting and len(group) < GROUP_JOBS and held < GROUP_BYTES:
             group.append(self._waiting.popleft())
             held += group[-1].body_bytes
+            self._hurried_jobs -= not group[-1].is_patient
         return group
 
     def _run(self) -> None:
@@ -239,8 +257,12 @@ class Writer:
         self._on_failure()
 
     def _answer(self, group: list[_Job]) -> None:
-        # The next group is on its way to the disk while this one is answered.
-        self._start_group()
+        if self._hurried_jobs or not self._waiting:
+            # The next group is on its way to the disk while this one is answered.
+            self._start_group()
+        else:
+            self._is_busy = False
+            self._patience = self._loop.call_later(PATIENCE_SECONDS, self._start_group)
         for job in group:
             self._queued_jobs -= 1
             self._queued_bytes -= job.body_bytes
