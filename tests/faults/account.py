@@ -21,13 +21,13 @@ class Account:
 
     Attributes:
         accepted: The ids of those that were answered with 201.
-        refused: How many requests got each other status.
+        refused: How many requests got each other status or problem.
         cut_off: How many submissions went out and were never answered.
     """
 
     def __init__(self) -> None:
         self.accepted: set[bytes] = set()
-        self.refused: Counter[int] = Counter()
+        self.refused: Counter[object] = Counter()
         self.cut_off = 0
         self._offered: dict[bytes, bytes] = {}
         self._batches: list[tuple[bytes, ...]] = []

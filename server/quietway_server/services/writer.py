@@ -4,7 +4,7 @@ Theory of operation: whoever wants to write hands in a job. Jobs collect in the 
 writing thread is free it is given all of them, once the loop has read what lies ready. It runs them
 in one transaction, commits once, and only then are all of them answered: one sync of the disk
 serves the whole group, and nobody waits for company that is not there yet. Only a job that nobody
-waits for is patient: it goes along with the next group, or after a tenth of a second.
+waits for is patient: it goes along with the next group, or after a quarter of a second.
 
 Jobs of one kind run together, so that a hundred batches cost as many statements as one; the kinds
 take turns in the order in which they first came. A job either refuses before it has written
@@ -45,7 +45,7 @@ Item = TypeVar("Item")
 
 GROUP_JOBS: Final = 512
 GROUP_BYTES: Final = 8 * 1024 * 1024
-PATIENCE_SECONDS: Final = 0.1
+PATIENCE_SECONDS: Final = 0.25
 QUEUED_JOBS: Final = 8192
 QUEUED_BYTES: Final = 64 * 1024 * 1024
 
