@@ -18,9 +18,10 @@ from quietway_server.errors import StartError
 from quietway_server.services.directory import Directory
 from quietway_server.services.ingest import Ingest
 from quietway_server.services.mailbox import Mailboxes
+from quietway_server.services.reader import Reader
 from quietway_server.services.relay import Relay
 from quietway_server.services.sweeper import Sweeper
-from quietway_server.services.writer import Reader, Writer
+from quietway_server.services.writer import Writer
 from quietway_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

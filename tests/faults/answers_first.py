@@ -17,27 +17,28 @@ import pytest
 from tests.controls import without
 
 from quietway_server.__main__ import main
-from quietway_server.services.writer import _run_together
+from quietway_server.services.jobs import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from quietway_server.services.jobs import Job
     from quietway_server.services.writer import Writer
 
 COMMIT: Final = "quietway_server.services.writer:Writer._commit"
 LATE_SECONDS: Final = 0.1
 
 
-def answering_first(wait: Callable[[], object]) -> Callable[[Writer, list[object]], None]:
+def answering_first(wait: Callable[[], object]) -> Callable[[Writer, list[Job]], None]:
     """Give what stands in the place of the writer's commit.
 
     Args:
         wait: Called between the answer and the commit.
     """
 
-    def answer_first(writer: Writer, group: list[object]) -> None:
+    def answer_first(writer: Writer, group: list[Job]) -> None:
         with writer._store.writing() as transaction:
-            _run_together(transaction, group)  # type: ignore[arg-type]  # a private class
+            run_together(transaction, group)
             writer._loop.call_soon_threadsafe(writer._answer, list(group))
             wait()
         group.clear()

@@ -41,7 +41,8 @@ from quietway_server.services.enrolment import hash_code
 
 if TYPE_CHECKING:
     from quietway_server.ports import Clock, Delivery, FeedRow, Transaction
-    from quietway_server.services.writer import Reader, Writer
+    from quietway_server.services.reader import Reader
+    from quietway_server.services.writer import Writer
 
 SKEW_MS: Final = 2 * HOUR
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from quietway_schemas.instants import Instant
     from quietway_server.ports import Clock, DeviceRow, MailboxRow, StoredEnvelope, Transaction
-    from quietway_server.services.writer import Reader, Writer
+    from quietway_server.services.reader import Reader
+    from quietway_server.services.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ class Fetched:
 
     latest: int
     envelopes: tuple[StoredEnvelope, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a device asks for: the oldest envelopes after a number, at most `limit`."""
+
+    device: DeviceRow
+    after: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,9 @@ class Mailboxes:
         """
 
         def work(transaction: Transaction) -> tuple[MailboxRow, bool]:
-            row = _demand(transaction, device)
+            if not is_certified(transaction.find_devices([device.device]), device):
+                raise RefusedError("not_found")
+            row = transaction.find_mailboxes([device.mailbox])[device.mailbox]
             if row.witness == witness_now:
                 return row, not row.witness_changed
             kept = row.witness in {None, witness_was}
@@ -84,15 +96,7 @@ class Mailboxes:
         Raises:
             RefusedError: `not_found`: the device is no longer certified as it was.
         """
-
-        def work(transaction: Transaction) -> Fetched:
-            row = _demand(transaction, device)
-            if row.latest <= after or row.waiting == 0 or limit == 0:
-                return Fetched(row.latest, ())
-            found = transaction.envelopes_after(row.mailbox, after, limit)
-            return Fetched(row.latest, tuple(found))
-
-        return await self.reader.read(work)
+        return await self.reader.run(fetch_all, Wanted(device, after, limit))
 
     async def acknowledge(
         self, device: DeviceRow, *, through: int | None, seqs: Sequence[int]
@@ -136,7 +140,7 @@ class Mailboxes:
         held = transaction.find_devices({done.device.device for done in acknowledgements})
         outcomes: list[RefusedError | None] = []
         for done in acknowledgements:
-            if held.get(done.device.device) != done.device:
+            if not is_certified(held, done.device):
                 outcomes.append(RefusedError("not_found"))
                 continue
             transaction.acknowledge(done.device.mailbox, through=done.through, seqs=done.seqs)
@@ -144,12 +148,31 @@ class Mailboxes:
         return outcomes
 
 
-def _demand(transaction: Transaction, device: DeviceRow) -> MailboxRow:
-    """Find the mailbox of a device, if its manifest still says of it what was verified.
+def fetch_all(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Fetched | RefusedError]:
+    """Run in a reading thread: find what each device still certified asks for."""
+    held = transaction.find_devices({want.device.device for want in wanted})
+    boxes = transaction.find_mailboxes({want.device.mailbox for want in wanted})
+    outcomes: list[Fetched | RefusedError] = []
+    for want in wanted:
+        if not is_certified(held, want.device):
+            outcomes.append(RefusedError("not_found"))
+            continue
+        row = boxes[want.device.mailbox]
+        found: list[StoredEnvelope] = []
+        if row.latest > want.after and row.waiting > 0 and want.limit > 0:
+            found = transaction.envelopes_after(row.mailbox, want.after, want.limit)
+        outcomes.append(Fetched(row.latest, tuple(found)))
+    return outcomes
+
+
+def is_certified(held: Mapping[bytes, DeviceRow], device: DeviceRow) -> bool:
+    """Tell whether a device's manifest still says of it what was verified.
 
     A socket outlives its signature, so a device that is revoked, or has other keys now, is found
     out here, with every job.
+
+    Args:
+        held: What the directory says now, by device.
+        device: What it said when the device's signature was verified.
     """
-    if transaction.find_devices([device.device]).get(device.device) != device:
-        raise RefusedError("not_found")
-    return transaction.find_mailboxes([device.mailbox])[device.mailbox]
+    return held.get(device.device) == device

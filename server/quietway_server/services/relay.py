@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from quietway_server.services.directory import Directory
     from quietway_server.services.ingest import Ingest
     from quietway_server.services.mailbox import Mailboxes
+    from quietway_server.services.reader import Reader
     from quietway_server.services.sweeper import Sweeper
-    from quietway_server.services.writer import Reader, Writer
+    from quietway_server.services.writer import Writer
     from quietway_server.settings import Settings
 
 

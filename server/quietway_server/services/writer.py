@@ -1,4 +1,4 @@
-"""The one thread that writes, and the few that read.
+"""The one thread that writes.
 
 Theory of operation: whoever wants to write hands in a job. Jobs collect in the event loop; when the
 writing thread is free it is given all of them, once the loop has read what lies ready. It runs them
@@ -22,9 +22,7 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from quietway_server.core.quota import BUSY_RETRY_SECONDS
 from quietway_server.errors import (
@@ -34,39 +32,21 @@ from quietway_server.errors import (
     StorageFullError,
 )
 from quietway_server.log import log_event
+from quietway_server.services.jobs import Job, run_each, run_together, settle_into
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from quietway_server.ports import Store, Transaction
+    from quietway_server.services.jobs import Item, Run, Settle
 
 T = TypeVar("T")
-Item = TypeVar("Item")
 
 GROUP_JOBS: Final = 512
 GROUP_BYTES: Final = 8 * 1024 * 1024
 PATIENCE_SECONDS: Final = 0.25
 QUEUED_JOBS: Final = 8192
 QUEUED_BYTES: Final = 64 * 1024 * 1024
-
-Run: TypeAlias = "Callable[[Transaction, Sequence[Item]], Sequence[T | RefusedError]]"
-"""Runs the items of several jobs, and gives an outcome for each, in their order."""
-Settle: TypeAlias = "Callable[[T | None, BaseException | None], None]"
-"""Is told in the event loop's thread how a job came out: its result, or its error."""
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """A piece of work, and then its outcome. What its item and result are, its owner knows."""
-
-    run: Run[Any, Any]
-    item: Any
-    settle: Settle[Any]
-    body_bytes: int
-    frees: bool
-    is_patient: bool
-    result: Any = None
-    error: BaseException | None = None
 
 
 class Writer:
@@ -80,8 +60,8 @@ class Writer:
     def __init__(self, store: Store, *, on_failure: Callable[[], None]) -> None:
         self._store = store
         self._on_failure = on_failure
-        self._waiting: deque[_Job] = deque()
-        self._groups: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._waiting: deque[Job] = deque()
+        self._groups: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._is_busy = False
         self._hurried_jobs = 0
         self._patience: asyncio.TimerHandle | None = None
@@ -108,7 +88,7 @@ class Writer:
             StorageFullError: There is no room.
             StorageFailedError: The storage has failed.
         """
-        return await self.run(_run_each, work, body_bytes=body_bytes, frees=frees)
+        return await self.run(run_each, work, body_bytes=body_bytes, frees=frees)
 
     async def run(
         self, run: Run[Item, T], item: Item, *, body_bytes: int = 0, frees: bool = False
@@ -121,7 +101,7 @@ class Writer:
             StorageFailedError: As `write`.
         """
         answer: asyncio.Future[T] = self._loop.create_future()
-        self.hand_in(run, item, _into(answer), body_bytes=body_bytes, frees=frees)
+        self.hand_in(run, item, settle_into(answer), body_bytes=body_bytes, frees=frees)
         return await answer
 
     def hand_in(
@@ -151,7 +131,7 @@ class Writer:
             raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
         self._queued_jobs += 1
         self._queued_bytes += body_bytes
-        self._waiting.append(_Job(run, item, settle, body_bytes, frees, is_patient))
+        self._waiting.append(Job(run, item, settle, body_bytes, frees, is_patient))
         self._hurried_jobs += not is_patient
         if self._is_busy:
             return
@@ -190,8 +170,8 @@ class Writer:
         if self._waiting:
             self._groups.put(self._take_group())
 
-    def _take_group(self) -> list[_Job]:
-        group: list[_Job] = []
+    def _take_group(self) -> list[Job]:
+        group: list[Job] = []
         held = 0
         while self._waiting and len(group) < GROUP_JOBS and held < GROUP_BYTES:
             group.append(self._waiting.popleft())
@@ -204,7 +184,7 @@ class Writer:
             self._commit(group)
             self._loop.call_soon_threadsafe(self._answer, group)
 
-    def _commit(self, group: list[_Job]) -> None:
+    def _commit(self, group: list[Job]) -> None:
         if self._failed:
             for job in group:
                 job.error = StorageFailedError()
@@ -221,11 +201,11 @@ class Writer:
             except Exception:  # noqa: BLE001, whatever it was, each job now meets it alone
                 self._commit_each(group)
 
-    def _commit_together(self, group: list[_Job]) -> None:
+    def _commit_together(self, group: list[Job]) -> None:
         with self._store.writing() as transaction:
-            _run_together(transaction, group)
+            run_together(transaction, group)
 
-    def _commit_each(self, group: list[_Job]) -> None:
+    def _commit_each(self, group: list[Job]) -> None:
         for at, job in enumerate(group):
             try:
                 self._commit_alone(job)
@@ -235,7 +215,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001, it is the job's own answer
                 job.error = error
 
-    def _commit_alone(self, job: _Job) -> None:
+    def _commit_alone(self, job: Job) -> None:
         if self._lacks_reserve and not job.frees:
             self._lacks_reserve = not self._store.restore_reserve()
             if self._lacks_reserve:
@@ -249,14 +229,14 @@ class Writer:
             self._lacks_reserve = True
             self._commit_together([job])
 
-    def _fail(self, group: list[_Job], error: StorageFailedError) -> None:
+    def _fail(self, group: list[Job], error: StorageFailedError) -> None:
         self._failed = True
         for job in group:
             job.error = error
         log_event("storage_failed", failed=True)
         self._on_failure()
 
-    def _answer(self, group: list[_Job]) -> None:
+    def _answer(self, group: list[Job]) -> None:
         if self._hurried_jobs or not self._waiting:
             # The next group is on its way to the disk while this one is answered.
             self._start_group()
@@ -267,70 +247,3 @@ class Writer:
             self._queued_jobs -= 1
             self._queued_bytes -= job.body_bytes
             job.settle(job.result, job.error)
-
-
-def _run_together(transaction: Transaction, group: list[_Job]) -> None:
-    """Run jobs, those of one kind together, and note how each came out."""
-    kinds: dict[Run[Any, Any], list[_Job]] = {}
-    for job in group:
-        kinds.setdefault(job.run, []).append(job)
-    for run, jobs in kinds.items():
-        outcomes = run(transaction, [job.item for job in jobs])
-        for job, outcome in zip(jobs, outcomes, strict=True):
-            refused = isinstance(outcome, RefusedError)
-            job.result, job.error = (None, outcome) if refused else (outcome, None)
-
-
-def _run_each(
-    transaction: Transaction, works: Sequence[Callable[[Transaction], T]]
-) -> list[T | RefusedError]:
-    """Run works that have nothing in common, one after the other."""
-    outcomes: list[T | RefusedError] = []
-    for work in works:
-        try:
-            outcomes.append(work(transaction))
-        except RefusedError as refused:
-            outcomes.append(refused)
-    return outcomes
-
-
-def _into(answer: asyncio.Future[T]) -> Settle[T]:
-    """Let a future be told."""
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if answer.done():  # whoever asked is gone
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
-
-    return settle
-
-
-class Reader:
-    """Runs reading jobs in a few threads, each on a consistent view.
-
-    Args:
-        store: Where the jobs read.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="quietway-reader")
-
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run a job and wait for what it found.
-
-        Raises:
-            StorageFailedError: The storage has failed.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
-
-    def close(self) -> None:
-        """Finish what was begun."""
-        self._threads.shutdown()
-
-    def _run(self, work: Callable[[Transaction], T]) -> T:
-        with self._store.reading() as transaction:
-            return work(transaction)

@@ -1,0 +1,96 @@
+"""The few threads that read.
+
+Theory of operation: who reads a mailbox hands in a job, and whatever has collected while one group
+was read is read together as the next: one hop to a thread and back, and one view of the store, for
+all of them. What is rare goes to a thread by itself.
+
+Spec: docs/decisions/relay-group-commit.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from quietway_server.services.jobs import Job, run_together, settle_into
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from quietway_server.ports import Store, Transaction
+    from quietway_server.services.jobs import Item, Run
+
+T = TypeVar("T")
+
+GROUP_JOBS: Final = 32
+"""Nobody waits longer than it takes to read this many windows."""
+
+
+class Reader:
+    """Runs reading jobs in a few threads, each on a consistent view.
+
+    Args:
+        store: Where the jobs read.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="quietway-reader")
+        self._waiting: list[Job] = []
+        self._is_busy = False
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run a job by itself and wait for what it found.
+
+        Raises:
+            StorageFailedError: The storage has failed.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+
+    async def run(self, run: Run[Item, T], item: Item) -> T:
+        """Run a job together with others of its kind, and wait for what it found.
+
+        Args:
+            run: The kind.
+            item: What this job asks.
+
+        Raises:
+            RefusedError: By the job.
+            StorageFailedError: The storage has failed.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(Job(run, item, settle_into(answer)))
+        if not self._is_busy:
+            self._is_busy = True
+            loop.call_soon(self._start_group, loop)
+        return await answer
+
+    def close(self) -> None:
+        """Finish what was begun."""
+        self._threads.shutdown()
+
+    def _run(self, work: Callable[[Transaction], T]) -> T:
+        with self._store.reading() as transaction:
+            return work(transaction)
+
+    def _start_group(self, loop: asyncio.AbstractEventLoop) -> None:
+        group, self._waiting = self._waiting[:GROUP_JOBS], self._waiting[GROUP_JOBS:]
+        self._is_busy = bool(group)
+        if group:
+            self._threads.submit(self._read, group, loop)
+
+    def _read(self, group: list[Job], loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            with self._store.reading() as transaction:
+                run_together(transaction, group)
+        except Exception as error:  # noqa: BLE001, it is the answer of everyone in the group
+            for job in group:
+                job.error = error
+        loop.call_soon_threadsafe(self._answer, group, loop)
+
+    def _answer(self, group: list[Job], loop: asyncio.AbstractEventLoop) -> None:
+        self._start_group(loop)
+        for job in group:
+            job.settle(job.result, job.error)
