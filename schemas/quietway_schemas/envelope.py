@@ -36,6 +36,8 @@ _CORE: Final = struct.Struct(">16s16s8sI16s32sI32sQQQ32s")
 _U16: Final = 2**16 - 1
 _U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
+_SEALED_BYTES: Final = (0, 2_560, 8_000)
+"""By the code of the class."""
 _WRONG_LENGTH: Final = "does not have the length that its table gives"
 
 
@@ -48,7 +50,7 @@ class EnvelopeClass(IntEnum):
     @property
     def sealed_bytes(self) -> int:
         """The size of the sealed bytes, in bytes."""
-        return 2_560 if self is EnvelopeClass.FLASH else 8_000
+        return _SEALED_BYTES[self]
 
     @property
     def life_ms(self) -> int:
@@ -82,6 +84,10 @@ class EnvelopeClass(IntEnum):
     def epoch_end(self, epoch: int) -> Instant:
         """Give the first millisecond after an epoch."""
         return self.epoch_start(epoch + 1)
+
+
+# Looking a class up in its enumeration takes longer than reading the rest of a header.
+_CLASSES: Final = {int(class_): class_ for class_ in EnvelopeClass}
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +296,9 @@ def read_class(code: int) -> EnvelopeClass:
     Raises:
         EnvelopeError: There is no such class.
     """
-    try:
-        return EnvelopeClass(code)
-    except ValueError:
-        raise EnvelopeError("class", "is neither flash nor case") from None
+    if code not in _CLASSES:
+        raise EnvelopeError("class", "is neither flash nor case")
+    return _CLASSES[code]
 
 
 def _unpack_record(body: bytes, start: int) -> SubmissionRecord:
