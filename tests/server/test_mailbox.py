@@ -9,6 +9,7 @@ import pytest
 from tests.controls import without
 from tests.server.agency import CLIENT, PARTNER, now_ms, problem_code
 from tests.server.in_process import InProcessRelay
+from tests.server.test_submit_socket import HeldStore
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from quietway_crypto.encoding import encode_base64
@@ -180,6 +181,24 @@ def test_a_socket_that_breaks_a_rule_is_told_so_and_closed_with_1008(
             socket.recv(timeout=10)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
+
+
+def _greet_twice_at_once() -> object:
+    """Say hello twice before the relay can answer the first; tell what it closes with."""
+    store = HeldStore()
+    with InProcessRelay(store=store).running() as relay:
+        agency = relay.new_agency()
+        with agency.open_socket() as socket:
+            store.held = True
+            for _ in range(2):
+                socket.send(json.dumps(agency.hello(now=agency.draw(16))))
+            socket.ping().wait(10)  # both were read
+            store.held = False
+            return json.loads(socket.recv(timeout=10))["problem"]
+
+
+def test_a_breach_is_told_as_one_also_while_an_answer_is_on_its_way() -> None:
+    assert _greet_twice_at_once() == "malformed_json"
 
 
 def test_a_frame_over_16_kib_closes_the_socket(agency: Agency) -> None:

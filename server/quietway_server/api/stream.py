@@ -85,7 +85,8 @@ class _Connection:
                 await self._greet()
                 await self._send_envelopes()
         except Exception as error:  # noqa: BLE001, whatever it was, the peer is told in one form
-            self._error = error
+            # After a breach the session says only its end: that it says no more is no new error.
+            self._error = self._error or error
         if isinstance(self._error, Exception):
             await send_away(self._socket, self._error, self._session.send_closing)
 
