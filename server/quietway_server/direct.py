@@ -7,13 +7,15 @@ upgrade and closes; between the two it may take frames, and the end, as calls, a
 frames in one write.
 
 Rules: what was read while the application holds the connection waits here, never more than one read
-of the socket; nothing is read while the peer does not read what it is told.
+of the socket; nothing is read or taken while the peer does not read what it is told. A message has
+a limit to its pieces, which may be empty. A peer that answers no ping, or takes no end, is cut off.
 
 Spec: docs/spec/relay-protocol.md, "On a websocket"; docs/decisions/relay-surface.md.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,9 +24,13 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from websockets.frames import Frame
     from websockets.http11 import Request
 
 EXTENSION: Final = "quietway.direct"
+MOST_PIECES: Final = 4096
+"""A message in more pieces is refused: its length is bounded, but a piece may be empty."""
+TOO_BIG: Final = 1009
 
 
 class DirectSocket(WebSocketsSansIOProtocol):
@@ -40,7 +46,7 @@ class DirectSocket(WebSocketsSansIOProtocol):
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
-            self._waiting: list[str | bytes] = []
+            self._waiting: deque[str | bytes] = deque()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that this is the end."""
@@ -64,9 +70,7 @@ class DirectSocket(WebSocketsSansIOProtocol):
     def proceed(self) -> None:
         """Take frames again; first those that wait."""
         self._is_held = False
-        while self._waiting and not self._is_held and self._take is not None:
-            self._take(self._waiting.pop(0))
-        self._read_or_pause()
+        self._go_on()
 
     def say(self, *frames: str | bytes) -> None:
         """Send frames in one write; to a peer that is gone, nothing."""
@@ -91,10 +95,33 @@ class DirectSocket(WebSocketsSansIOProtocol):
             super().send_receive_event_to_app()  # which refuses it
             return
         self.frames = []
-        if self._is_held:
+        if self._is_stopped():
             self._waiting.append(frame)
         else:
             self._take(frame)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take in a further piece of a message."""
+        if self.close_sent:
+            return
+        if len(self.frames) < MOST_PIECES:
+            super().handle_cont(event)
+            return
+        self.conn.fail(TOO_BIG)
+        self.handle_parser_exception()
+
+    def send_keepalive_ping(self) -> None:
+        """Ask whether the peer is there; where the end was said, see that it comes."""
+        super().send_keepalive_ping()
+        self._watch()
+
+    def keepalive_timeout(self) -> None:
+        """Close on a peer that is silent; one that still takes no end is cut off."""
+        if self.transport.is_closing():
+            self.transport.abort()
+            return
+        super().keepalive_timeout()
+        self._watch()
 
     def pause_writing(self) -> None:
         """Read no further either: the peer does not read what it is told."""
@@ -104,12 +131,25 @@ class DirectSocket(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         """Read on."""
         super().resume_writing()
+        self._go_on()
+
+    def _is_stopped(self) -> bool:
+        return self._is_held or not self.writable.is_set()
+
+    def _go_on(self) -> None:
+        while self._waiting and self._take is not None and not self._is_stopped():
+            self._take(self._waiting.popleft())
         self._read_or_pause()
+
+    def _watch(self) -> None:
+        """Look again: a transport that has something to send closes only when that is taken."""
+        if self.pong_timer is None and self.ping_timeout is not None:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
 
     def _read_or_pause(self) -> None:
         if self._take is None:
             return
-        pauses = self._is_held or not self.writable.is_set()
+        pauses = self._is_stopped()
         if pauses and not self.read_paused:
             self.transport.pause_reading()
         elif self.read_paused and not pauses:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import socket as sockets
 import time
 from typing import TYPE_CHECKING
 
@@ -11,14 +13,17 @@ from tests.controls import without
 from tests.relay_process import RelayProcess, wait_until
 from tests.server.agency import PARTNER, join
 from tests.server.in_process import InProcessRelay
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from quietway_crypto.encoding import encode_base64
 from quietway_schemas.frames import MailboxPage
+from quietway_server.connections import BoundedConnection
 from quietway_server.store.memory import MemoryStore
 
 if TYPE_CHECKING:
+    import asyncio
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -224,3 +229,85 @@ def test_control_without_a_window_the_relay_would_hold_all_of_it(
 ) -> None:
     without(monkeypatch, "quietway_protocol.submission:SubmissionSession.has_room", lambda _: True)
     assert _read_while_nothing_is_answered() == 200
+
+
+EMPTY_PIECE = bytes((0x00, 0x80, 0, 0, 0, 0))
+EMPTY_BATCH = bytes((0x82, 0x80, 0, 0, 0, 0))
+
+
+def _ends_a_message_without_end(agency: Agency) -> bool:
+    """Send a batch in ever more empty pieces; tell whether the relay refuses it as too large."""
+    with open_submission(agency) as socket:
+        socket.socket.sendall(bytes((0x02, *EMPTY_PIECE[1:])) + EMPTY_PIECE * 5000)
+        try:
+            socket.recv(timeout=1)
+        except TimeoutError:
+            return False
+        except ConnectionClosed as closed:
+            return closed.rcvd is not None and closed.rcvd.code == 1009
+    return False
+
+
+def test_a_message_in_pieces_without_end_is_refused(agency: Agency) -> None:
+    assert _ends_a_message_without_end(agency)
+
+
+def test_control_without_counting_pieces_a_message_would_grow_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without(
+        monkeypatch,
+        "quietway_server.direct:DirectSocket.handle_cont",
+        WebSocketsSansIOProtocol.handle_cont,
+    )
+    with InProcessRelay().running() as relay:
+        assert not _ends_a_message_without_end(relay.new_agency())
+
+
+class Impatient(BoundedConnection):
+    """A connection whose websocket pings soon and waits briefly, and whose system holds little."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        connection: sockets.socket = transport.get_extra_info("socket")
+        connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
+        super().connection_made(transport)
+
+    def handle_websocket_upgrade(self) -> None:
+        self.config = copy.copy(self.config)
+        self.config.ws_ping_interval = self.config.ws_ping_timeout = 0.4
+        super().handle_websocket_upgrade()
+
+
+def _is_cut_off(*, patience: float) -> bool:
+    """Send batches that are refused and read no answer; tell whether the connection ends."""
+    with InProcessRelay(connection=Impatient, idle_seconds=0.2).running() as relay:
+        agency = relay.new_agency()
+        with open_submission(agency) as opened, sockets.socket() as socket:
+            head = opened.request
+            assert head is not None
+            socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+            socket.connect(("127.0.0.1", relay.port))
+            socket.sendall(head.serialize())
+            assert socket.recv(12) == b"HTTP/1.1 101"
+            socket.settimeout(0.1)
+            end, rest = time.monotonic() + patience, b""
+            while time.monotonic() < end:
+                rest = rest or EMPTY_BATCH * 1000
+                try:
+                    rest = rest[socket.send(rest) :]
+                except TimeoutError:
+                    continue
+                except OSError:
+                    return True
+    return False
+
+
+def test_a_sender_that_reads_no_answer_gives_its_place_back() -> None:
+    assert _is_cut_off(patience=10)
+
+
+def test_control_without_a_look_at_the_end_it_would_keep_its_place_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without(monkeypatch, "quietway_server.direct:DirectSocket._watch", lambda _: None)
+    assert not _is_cut_off(patience=3)

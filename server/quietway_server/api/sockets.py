@@ -88,6 +88,12 @@ class Room:
             self._open -= 1
 
 
+async def close(socket: WebSocket, code: int) -> None:
+    """Close a socket, unless its peer is gone already."""
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(code)
+
+
 async def send_away(socket: WebSocket, error: Exception, send_closing: Callable[..., str]) -> None:
     """Tell a peer why its socket closes, and close it.
 

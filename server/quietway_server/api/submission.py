@@ -27,7 +27,7 @@ from quietway_schemas.errors import EnvelopeError
 from quietway_server.api.bodies import refuse_query
 from quietway_server.api.envelopes import read_capability
 from quietway_server.api.problems import as_refusal
-from quietway_server.api.sockets import Room, find_direct, send_away
+from quietway_server.api.sockets import Room, close, find_direct, send_away
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class _Submitting:
         known = -1
         while not self._ended.is_set():
             if not self._session.has_news(since=known):
-                await self._socket.close(WENT_WELL)
+                await close(self._socket, WENT_WELL)
                 return
             known = self._session.received
             with contextlib.suppress(TimeoutError):
