@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -237,6 +239,27 @@ async def test_a_broken_job_fails_alone_and_its_neighbours_are_stored(store: Sto
     assert (results[0], results[2]) == (None, 7)
     with store.reading() as transaction:
         assert transaction.find_mailboxes([MAILBOX])[MAILBOX].witness == b"1" * 16
+
+
+class Slow(deque[object]):
+    """A queue whose taker always lets another thread go first."""
+
+    def popleft(self) -> object:
+        time.sleep(0.002)
+        return super().popleft()
+
+
+async def test_a_writer_that_ends_while_jobs_begin_does_each_of_them_once() -> None:
+    writer, done = Writer(MemoryStore(), on_failure=lambda: None), []
+    writer._waiting = Slow()  # type: ignore[assignment]  # it holds what the writer puts into it
+    for number in range(10):
+        writer.hand_in(
+            lambda _, items: list(items), number, lambda result, error: done.append((result, error))
+        )
+    # The loop begins a group as soon as it is free, which it is while the other thread ends.
+    await asyncio.to_thread(writer.close)
+    await asyncio.sleep(0.05)
+    assert sorted(done) == [(number, None) for number in range(10)]
 
 
 async def test_after_a_failed_disk_nothing_is_tried_again(store: Store) -> None:

@@ -62,6 +62,8 @@ class Writer:
         self._on_failure = on_failure
         self._waiting: deque[Job] = deque()
         self._groups: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        # Whoever ends the writer may do so from another thread than the loop's.
+        self._taking = threading.Lock()
         self._is_busy = False
         self._hurried_jobs = 0
         self._patience: asyncio.TimerHandle | None = None
@@ -157,18 +159,20 @@ class Writer:
 
     def close(self) -> None:
         """Finish what has queued, then end the thread."""
-        while self._waiting:
-            self._groups.put(self._take_group())
-        self._groups.put(None)
+        with self._taking:
+            while self._waiting:
+                self._groups.put(self._take_group())
+            self._groups.put(None)
         self._thread.join()
 
     def _start_group(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-        self._is_busy = bool(self._waiting)
-        if self._waiting:
-            self._groups.put(self._take_group())
+        with self._taking:
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
+            self._is_busy = bool(self._waiting)
+            if self._waiting:
+                self._groups.put(self._take_group())
 
     def _take_group(self) -> list[Job]:
         group: list[Job] = []
