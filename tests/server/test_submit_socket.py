@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.controls import without
 from tests.relay_process import RelayProcess, wait_until
-from tests.server.agency import PARTNER, join
+from tests.server.agency import PARTNER, join, problem_code
 from tests.server.in_process import InProcessRelay
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 from quietway_crypto.encoding import encode_base64
 from quietway_schemas.frames import MailboxPage
 from quietway_server.connections import BoundedConnection
+from quietway_server.errors import StorageFullError
 from quietway_server.store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -96,6 +97,36 @@ def test_what_was_not_answered_is_sent_again_and_stored_once(agency: Agency) -> 
             assert answers_to(socket, 1) == [{"frame": "accepted", "through": 1}]
     assert agency.submit(agency.capability_for(PARTNER), record).status_code == 201
     assert latest(agency) == 1
+
+
+class FullStore(MemoryStore):
+    """A store that may have no room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_full = False
+
+    def writing(self) -> AbstractContextManager[MemoryTransaction]:
+        if self.is_full:
+            raise StorageFullError
+        return super().writing()
+
+
+def test_a_batch_that_finds_no_room_is_told_when_to_come_again_like_a_request() -> None:
+    store = FullStore()
+    with InProcessRelay(store=store).running() as relay:
+        agency = relay.new_agency()
+        record = agency.record()
+        with open_submission(agency) as socket:
+            store.is_full = True
+            socket.send(record.pack())
+            (answer,) = answers_to(socket, 1)
+            request = agency.submit(agency.capability_for(PARTNER), record)
+            store.is_full = False
+            socket.send(record.pack())
+            assert answers_to(socket, 2) == [{"frame": "accepted", "through": 2}]
+    assert (answer["problem"], problem_code(request)) == ("storage_full", "storage_full")
+    assert str(answer["retry_after"]) == request.headers["Retry-After"]
 
 
 def test_a_lane_that_opens_nothing_is_told_with_the_batch_and_not_before(agency: Agency) -> None:

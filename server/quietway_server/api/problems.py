@@ -72,6 +72,13 @@ def _refuse_form(error: SchemaError) -> RefusedError:
             return RefusedError("malformed_json")
 
 
+def retry_after(refused: RefusedError) -> int | None:
+    """Tell in how many seconds it is worth to try again; None where it never is."""
+    if PROBLEMS[refused.code].status not in _RETRYABLE:
+        return None
+    return refused.retry_after or BUSY_RETRY_SECONDS
+
+
 def answer_problem(error: Exception) -> Response:
     """Give the answer to a request that met an error."""
     refused = as_refusal(error)
@@ -84,9 +91,8 @@ def answer_problem(error: Exception) -> Response:
 
 def _headers(error: Exception, refused: RefusedError) -> dict[str, str]:
     headers: dict[str, str] = {}
-    status = PROBLEMS[refused.code].status
-    if status in _RETRYABLE:
-        headers["Retry-After"] = str(refused.retry_after or BUSY_RETRY_SECONDS)
+    if seconds := retry_after(refused):
+        headers["Retry-After"] = str(seconds)
     if refused.code in {"too_large", "wrong_media_type"}:
         # The rest of the body is not worth reading.
         headers["Connection"] = "close"

@@ -135,6 +135,7 @@ class _Connection:
             if fetched.latest != told:
                 told = fetched.latest
                 self._direct.say(self._session.send_latest(told))
+                await self._direct.drained()
             await self._hints.changed()
 
     def _take(self, frame: str | bytes) -> None:

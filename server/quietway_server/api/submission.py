@@ -26,7 +26,7 @@ from quietway_schemas.envelope import unpack_records
 from quietway_schemas.errors import EnvelopeError
 from quietway_server.api.bodies import refuse_query
 from quietway_server.api.envelopes import read_capability
-from quietway_server.api.problems import as_refusal
+from quietway_server.api.problems import as_refusal, retry_after
 from quietway_server.api.sockets import Room, close, find_direct, send_away
 from quietway_server.errors import RefusedError
 
@@ -129,4 +129,4 @@ class _Submitting:
 
 def _as_refusal(error: BaseException) -> Refusal:
     refused = as_refusal(error) if isinstance(error, Exception) else RefusedError("internal")
-    return Refusal(refused.code, refused.index, refused.retry_after)
+    return Refusal(refused.code, refused.index, retry_after(refused))
