@@ -128,6 +128,28 @@ def test_a_real_file_is_sent_without_a_word_of_it_that_identifies(
     stage.assert_clean()
 
 
+def test_words_that_the_demo_says_anyway_are_no_find(stage: Stage, tmp_path: Path) -> None:
+    gravity = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
+    codings = [
+        # Of this service there is one code, so the Task that goes back says it too.
+        {"system": gravity, "code": "language-access", "display": "Interpretation"},
+        {"system": "urn:quietway:code:service_type", "code": "interpretation"},
+    ]
+    file = tmp_path / "request.json"
+    task = {"resourceType": "Task", "status": "accepted", "intent": "order"}
+    guide = "http://hl7.org/fhir/us/bser/CodeSystem/TaskBusinessStatusCS"
+    told = {"coding": [{"system": guide, "code": "3.0", "display": "Accepted"}]}
+    named = {"display": "Maryam Canary"}
+    file.write_text(
+        json.dumps(task | {"code": {"coding": codings}, "businessStatus": told, "for": named})
+    )
+
+    played = stage.play(REFERRAL=str(file))
+
+    assert (played.returncode, played.stderr) == (0, ""), played.stdout
+    assert "Searched for what only the file says. Texts: 1" in played.stdout
+
+
 # Presses Ctrl-C at the moment when a module is looked for, then runs the program that wants it.
 INTERRUPT_LOADING: Final = """
 import os, runpy, signal, sys

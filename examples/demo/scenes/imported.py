@@ -9,12 +9,15 @@ import json
 import re
 import secrets
 import time
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenes.referral import DAY_MS, name_receiving, name_referring, show_referral
 from scenes.who_sees_what import read_files, search_relay
 from world import STATES
 
+from quietway.codes import labels, list_names
 from quietway.interop import read_referral, write_task
 
 if TYPE_CHECKING:
@@ -46,6 +49,16 @@ COMMON_WORDS = frozenset(
         "routine",
         "stat",
         "urgent",
+    )
+)
+# The systems of the codes that a Task of ours carries.
+OWN_SYSTEMS = frozenset(
+    (
+        "http://hl7.org/fhir/us/bser/CodeSystem/TaskBusinessStatusCS",
+        "urn:quietway:code:reason",
+        "urn:quietway:code:referral_state",
+        "urn:quietway:code:service_type",
+        "urn:quietway:referral_ref",
     )
 )
 
@@ -115,7 +128,8 @@ def _answer(world: World, packet: ReferralPacket) -> str:
 
 def _search_for_the_person(world: World, before: bytes, packet: str, task: str) -> None:
     assert world.referral_file is not None  # noqa: S101 - as above
-    texts = list_texts(json.loads(world.referral_file))
+    own = read_own_words()
+    texts = [text for text in list_texts(json.loads(world.referral_file)) if not _is_in(text, own)]
     relay = b"\n".join(read_files(world.relay_folder))
     # What stood at the relay before anything was sent is a word of its own schema.
     searched = [text.encode() for text in texts if len(text) >= SHORTEST]
@@ -125,7 +139,7 @@ def _search_for_the_person(world: World, before: bytes, packet: str, task: str) 
         "the relay's files": sum(text in relay and text not in before for text in searched),
         "this output": sum(stands_in(text, world.tell.told) for text in texts),
     }
-    world.tell.heading(f"Searched for the {len(texts)} texts of the file")
+    world.tell.heading(f"Searched for what only the file says. Texts: {len(texts)}")
     for place, times in found.items():
         world.tell.item(place, f"{times} found")
     if any(found.values()):
@@ -134,8 +148,25 @@ def _search_for_the_person(world: World, before: bytes, packet: str, task: str) 
 
 def list_texts(resource: object) -> list[str]:
     """List the texts of a file once each, without the common words of the standard itself."""
-    # A single character, such as a version, stands everywhere and tells nothing.
-    return sorted({text for text in _walk(resource) if len(text.strip()) > 1} - COMMON_WORDS)
+    return sorted({text for text in _walk(resource) if _tells(text)} - COMMON_WORDS)
+
+
+def _tells(text: str) -> bool:
+    # A single character, or a short number such as a version, stands everywhere.
+    least = SHORTEST if text.replace(".", "").isdigit() else 2
+    return len(text.strip()) >= least
+
+
+def read_own_words() -> str:
+    """Read all that the demo, the code lists and the code map say, whatever a file holds."""
+    told = [path.read_text("utf-8") for path in Path(__file__).parents[1].rglob("*.py")]
+    mapped = files("quietway.interop").joinpath("service_codes.json").read_text("utf-8")
+    codes = [word for name in list_names() for pair in labels(name).items() for word in pair]
+    return "\n".join((*told, mapped, *codes))
+
+
+def _is_in(text: str, own: str) -> bool:
+    return text in own and stands_in(text, own)
 
 
 def stands_in(text: str, shown: str) -> bool:
