@@ -40,9 +40,8 @@ def seal(suite: Suite, public_key: bytes, inner: bytes, *, header: bytes) -> byt
     Source: RFC 9180, section 6.1; libsodium, crypto_box_seal. Spec: docs/spec/envelope.md,
     "Sealed".
     """
-    construction = construction_of(suite)
-    construction.check_public_key(public_key)
-    return construction.seal(public_key, inner, bind(header, public_key))
+    # Each construction checks the key it seals to, once.
+    return construction_of(suite).seal(public_key, inner, bind(header, public_key))
 
 
 def open_(key_pair: EpochKeyPair, sealed: bytes, *, header: bytes) -> bytes:

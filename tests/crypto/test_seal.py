@@ -21,6 +21,7 @@ from quietway_crypto.errors import OPEN_ERROR_SENTENCE, KeyRefusedError, OpenErr
 from quietway_crypto.seal import open_, seal
 from quietway_crypto.secret import Secret
 from quietway_crypto.suites import Suite, check_epoch_public_key, derive_keypair, hpke_xwing
+from quietway_crypto.suites.x25519 import SMALL_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,8 @@ def test_every_failure_to_open_reads_the_same_and_carries_no_cause() -> None:
 @pytest.mark.parametrize("suite", Suite)
 def test_seal_refuses_a_key_that_nobody_should_seal_to(suite: Suite) -> None:
     public = PAIRS[suite].public
-    for bad in (b"", public[:-1], public + b"\0", public[:-32] + bytes(32)):
+    weak = [public[:-32] + point for point in SMALL_ORDER]
+    for bad in (b"", public[:-1], public + b"\0", public[:-32] + b"\xff" * 32, *weak):
         with pytest.raises(KeyRefusedError):
             seal(suite, bad, b"inner", header=HEADER)
 

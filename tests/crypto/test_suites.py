@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import cryptography_vectors
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from nacl import bindings
 from nacl.exceptions import CryptoError as SodiumError
 
@@ -23,12 +24,16 @@ from quietway_crypto.suites import (
     derive_keypair,
     hpke_xwing,
 )
+from quietway_crypto.suites.x25519 import SMALL_ORDER as REFUSED_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SEED = bytes(range(32))
 FIELD_PRIME = 2**255 - 19
+MONTGOMERY_A = 486_662
+HALVING = (FIELD_PRIME + 1) // 2
+QUARTER = pow(2, (FIELD_PRIME - 1) // 4, FIELD_PRIME)
 ORDER_EIGHT = (
     "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
     "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
@@ -98,6 +103,36 @@ def test_bad_x25519_keys_are_refused_alone_and_as_a_half(curve: bytes) -> None:
     for suite, public in ((Suite.SEALED_BOX, curve), (Suite.HYBRID, hybrid)):
         with pytest.raises(KeyRefusedError):
             check_epoch_public_key(suite, public)
+
+
+def test_the_points_of_small_order_are_all_known() -> None:
+    found = {0, 1, FIELD_PRIME - 1}
+    for sign in (1, -1):
+        # Whose double is u = sign has order 8: (u^2 - 1)^2 = 4 sign u (u^2 + A u + 1). Divided by
+        # u^2 and with w = u + 1/u, that is w^2 - 4 sign w - 4 - 4 sign A = 0.
+        for root in _square_roots(2 + sign * MONTGOMERY_A):
+            w = 2 * sign + 2 * root
+            found |= {(w + half) * HALVING % FIELD_PRIME for half in _square_roots(w * w - 4)}
+    assert {u.to_bytes(32, "little") for u in found} == set(SMALL_ORDER)
+    assert set(SMALL_ORDER) == REFUSED_POINTS
+
+
+@pytest.mark.parametrize("point", SMALL_ORDER)
+def test_the_libraries_agree_about_the_points_of_small_order(point: bytes) -> None:
+    with pytest.raises(SodiumError):
+        bindings.crypto_scalarmult(SEED, point)
+    with pytest.raises(SodiumError):
+        bindings.crypto_box_seal(b"inner", point)
+    with pytest.raises(ValueError, match="shared key"):
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(point))
+
+
+def _square_roots(number: int) -> tuple[int, ...]:
+    # The prime is 5 modulo 8.
+    for root in (pow(number, (FIELD_PRIME + 3) // 8, FIELD_PRIME) * turn for turn in (1, QUARTER)):
+        if (root * root - number) % FIELD_PRIME == 0:
+            return (root % FIELD_PRIME, -root % FIELD_PRIME)
+    return ()
 
 
 @pytest.mark.parametrize("suite", Suite)

@@ -21,7 +21,10 @@ class Construction(Protocol):
         """Refuse a public key that nobody should seal to, with `KeyRefusedError`."""
 
     def seal(self, public: bytes, inner: bytes, info: bytes, /) -> bytes:
-        """Seal an inner to a public key. The length grows by the suite's overhead."""
+        """Seal an inner to a public key that passes `check_public_key`, or refuse it likewise.
+
+        The length grows by the suite's overhead.
+        """
 
     def open_(self, suite_seed: bytes, public: bytes, sealed: bytes, info: bytes, /) -> bytes:
         """Open what `seal` made for the key pair of this seed, or raise `OpenError`."""

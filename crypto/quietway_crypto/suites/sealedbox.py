@@ -35,7 +35,11 @@ def seal(public: bytes, inner: bytes, _info: bytes) -> bytes:
 
     Returns:
         Ephemeral public key (32) || tag (16) || ciphertext, 48 bytes longer than the inner.
+
+    Raises:
+        KeyRefusedError: The public key is not one to seal to.
     """
+    check_x25519_public_key(public)
     return bindings.crypto_box_seal(inner, public)
 
 
