@@ -4,6 +4,9 @@ Ours is `quietway_crypto.seal.seal`, one device after the other in one thread, a
 it checks each public key and binds the header. The C loop does neither. Signing, which differs from
 device to device and has no counterpart in the loop, is left out on both sides.
 
+Each turn has new keys. What is judged are the messages after the first, as nearly all are: the
+hybrid suite remembers the public keys that it has read. What the first one took is told beside it.
+
 Spec: docs/spec/envelope.md, "Sealed"; docs/explanation/performance.md.
 """
 
@@ -31,22 +34,30 @@ if TYPE_CHECKING:
 SOURCE: Final = Path(__file__).parent / "c" / "seal_loop.c"
 DEVICES: Final = 100
 TURNS: Final = 5
-PASSES: Final = 4
+PASSES: Final = 5
 SEALED_BYTES: Final = EnvelopeClass.FLASH.sealed_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SealingTimes:
-    """What was seen, in microseconds for each device: medians."""
+    """What was seen, in microseconds for each device: medians.
+
+    Attributes:
+        loop: The C loop.
+        box: Ours, under the suite with sealed boxes.
+        hybrid: Ours, under the hybrid suite.
+        hybrid_first: The same, for the first message to each device.
+    """
 
     loop: float
     box: float
     hybrid: float
+    hybrid_first: float
 
     def __str__(self) -> str:
         return (
             f"C loop {self.loop:.0f} us a device, sealed box {self.box:.0f} us,"
-            f" hybrid {self.hybrid:.0f} us"
+            f" hybrid {self.hybrid:.0f} us (the first time {self.hybrid_first:.0f} us)"
         )
 
 
@@ -69,23 +80,21 @@ class Sealing:
         if library is None:
             raise NotMeasuredError("there is no libsodium for the C loop")
         loop = place.compile(SOURCE, libraries=("-ldl",))
-        keys = {suite: _make_keys(suite) for suite in Suite}
-        turns = [
-            (
-                _run_loop(loop, library),
-                _seal_to_all(Suite.SEALED_BOX, keys[Suite.SEALED_BOX]),
-                _seal_to_all(Suite.HYBRID, keys[Suite.HYBRID]),
-            )
-            for _ in range(TURNS)
-        ]
+        turns = [_take_turn(loop, library) for _ in range(TURNS)]
         return SealingTimes(*(median(times) * 1e6 / DEVICES for times in zip(*turns, strict=True)))
+
+
+def _take_turn(loop: Path, library: str) -> tuple[float, float, float, float]:
+    looped = _run_loop(loop, library)
+    box, hybrid = (_seal_to_all(suite, _make_keys(suite)) for suite in Suite)
+    return looped, median(box[1:]), median(hybrid[1:]), hybrid[0]
 
 
 def _make_keys(suite: Suite) -> list[bytes]:
     return [derive_keypair(suite, os.urandom(32)).public for _ in range(DEVICES)]
 
 
-def _seal_to_all(suite: Suite, keys: list[bytes]) -> float:
+def _seal_to_all(suite: Suite, keys: list[bytes]) -> list[float]:
     inner, header = bytes(SEALED_BYTES - suite.seal_overhead), bytes(HEADER_BYTES)
     times = []
     for _ in range(PASSES):
@@ -93,7 +102,7 @@ def _seal_to_all(suite: Suite, keys: list[bytes]) -> float:
         for key in keys:
             seal(suite, key, inner, header=header)
         times.append(time.perf_counter() - began)
-    return median(times)
+    return times
 
 
 def _run_loop(loop: Path, library: str) -> float:

@@ -134,8 +134,19 @@ def test_seal_refuses_a_key_that_nobody_should_seal_to(suite: Suite) -> None:
     public = PAIRS[suite].public
     weak = [public[:-32] + point for point in SMALL_ORDER]
     for bad in (b"", public[:-1], public + b"\0", public[:-32] + b"\xff" * 32, *weak):
-        with pytest.raises(KeyRefusedError):
-            seal(suite, bad, b"inner", header=HEADER)
+        for _ in range(2):
+            with pytest.raises(KeyRefusedError):
+                seal(suite, bad, b"inner", header=HEADER)
+
+
+def test_what_is_remembered_of_keys_is_bounded_and_never_mixes_them_up() -> None:
+    remembered = hpke_xwing._REMEMBERED_KEYS
+    seeds = [number.to_bytes(32, "big") for number in range(remembered + 10)]
+    pairs = [derive_keypair(Suite.HYBRID, seed) for seed in seeds]
+    for pair in (*pairs, *pairs[:5], *pairs[-5:]):
+        sealed = seal(Suite.HYBRID, pair.public, b"inner", header=HEADER)
+        assert open_(pair, sealed, header=HEADER) == b"inner"
+    assert hpke_xwing._parse_public_key.cache_info().currsize == remembered
 
 
 def test_the_sealed_boxes_of_libsodium_open(shared: Callable[[str], Path]) -> None:

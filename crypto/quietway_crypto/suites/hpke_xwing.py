@@ -6,12 +6,17 @@ Whoever breaks only one half of the KEM, lattice or curve, opens nothing. Used o
 one-shot form: the raw KEM never leaves the library, because its shared secret alone binds neither
 key nor header; `info` binds both.
 
+A public key is read and judged when it is first used. What came of it is remembered for the keys
+used last, since a device writes to the same few for a day or a week; it follows from the key's
+bytes alone, and they are public. A refusal is not remembered, and nothing of a private key ever is.
+
 Spec: docs/spec/envelope.md, "Sealed" and "Keys of an epoch".
 """
 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -26,6 +31,8 @@ ENCAPSULATION_KEY_BYTES: Final = 1184
 PUBLIC_KEY_BYTES: Final = ENCAPSULATION_KEY_BYTES + 32
 _MLKEM_SEED_BYTES: Final = 64
 _EXPANDED_BYTES: Final = _MLKEM_SEED_BYTES + 32
+# About 8 KB each: the audience of a message in both classes, twice over.
+_REMEMBERED_KEYS: Final = 256
 _HPKE: Final = hpke.Suite(
     hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305
 )
@@ -85,6 +92,7 @@ def _expand(suite_seed: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED_KEYS)
 def _parse_public_key(public: bytes) -> hpke.MLKEM768X25519PublicKey:
     if len(public) != PUBLIC_KEY_BYTES:
         raise KeyRefusedError("A hybrid public key is 1,216 bytes long.")
