@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Final
 from quietway.errors import StoreExists, StoreMissing
 from quietway.files import make_private_folder
 from quietway.keyring.keyring import Keyring
-from quietway.store.database import DATABASE_FILE
+from quietway.store import DATABASE_FILE
 from quietway.store.lock import FolderLock
-from quietway.store.sqlcipher import SqlCipherStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from quietway.keyring.body import Founding
     from quietway.ports import Entropy
+    from quietway.store.sqlcipher import SqlCipherStore
     from quietway_crypto.passphrase import PassphraseParameters
 
 KEYRING_FILE: Final = "keyring"
@@ -107,6 +107,8 @@ def open_folder(
 def _open_store(
     folder: Path, keyring: Keyring, lock: FolderLock, *, accept_older_copy: bool = False
 ) -> OpenFolder:
+    from quietway.store.sqlcipher import SqlCipherStore  # noqa: PLC0415 - a third of the SDK's import
+
     store = SqlCipherStore.open(folder, key=keyring.store_key, store_id=keyring.store_id, lock=lock)
     try:
         if not accept_older_copy:

@@ -5,3 +5,6 @@ need not wait for it.
 
 Spec: docs/spec/relay-protocol.md, "The mailbox".
 """
+
+DATABASE_FILE = "store.db"
+"""The encrypted store's own file in a device's folder."""

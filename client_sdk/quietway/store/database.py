@@ -20,6 +20,7 @@ from sqlcipher3 import dbapi2
 
 from quietway.errors import StorageFull, StoreDamaged
 from quietway.files import PRIVATE_FILE, telling_full_disk
+from quietway.store import DATABASE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from quietway_crypto.secret import Secret
 
 _Result = TypeVar("_Result")
-DATABASE_FILE: Final = "store.db"
 PART: Final = "store"
 _FULL_TEXT: Final = "full"
 _SETTINGS: Final = (

@@ -22,13 +22,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from quietway.errors import StoreDamaged, StoreTooNew
 from quietway.files import copy_durably
 from quietway.ports import Delete, Put, Row
-from quietway.store.database import (
-    DATABASE_FILE,
-    PART,
-    gather_into_one_file,
-    open_engine,
-    translating,
-)
+from quietway.store import DATABASE_FILE
+from quietway.store.database import PART, gather_into_one_file, open_engine, translating
 from quietway.store.tables import FORMAT, METADATA, identity, rows
 
 if TYPE_CHECKING:
