@@ -21,6 +21,7 @@ DAY_MS: Final = 86_400_000
 
 REFERENCE: Final = re.compile(r"[A-Z]\w+/[\w.-]+(/\w+/[\w.-]+)?")
 TAG: Final = re.compile(r"<[^>]*>")
+CLOCK: Final = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d(:\d\d)?([.,]\d+)?|\.py:\d+")
 SHARED_WORDS: Final = frozenset(
     (
         "accepted",
@@ -84,8 +85,9 @@ def list_texts(raw: bytes) -> set[str]:
 
 def stands_in(text: str, shown: str) -> bool:
     """Tell whether a text stands somewhere as words of its own, as a reader would find it."""
-    # "ent" stands in "client_interview" without saying anything.
-    return text in shown and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", shown) is not None
+    # "ent" stands in "client_interview" without saying anything, and "13" in the time of day.
+    searched = CLOCK.sub(" ", shown) if text.isdigit() else shown
+    return text in searched and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", searched) is not None
 
 
 def find_texts(raw: bytes, shown: str) -> set[str]:
