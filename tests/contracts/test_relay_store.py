@@ -72,6 +72,16 @@ def test_envelopes_of_both_classes_come_back_in_order_and_unchanged(store: Store
     assert _seqs(store, after=1, limit=1) == [2]
 
 
+def test_a_reader_sees_one_moment_whatever_is_written_meanwhile(store: Store) -> None:
+    _append(store, _arrival(1))
+    with store.reading() as transaction:
+        before = transaction.find_mailboxes([MAILBOX])
+        _append(store, _arrival(2))
+        assert transaction.find_mailboxes([MAILBOX]) == before
+        assert len(transaction.envelopes_after(MAILBOX, 0, 10)) == 1
+    assert _seqs(store) == [1, 2]
+
+
 def test_a_transaction_that_ends_with_an_error_leaves_nothing(store: Store) -> None:
     def fail() -> None:
         with store.writing() as transaction:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from starlette.responses import Response
 from tests.controls import without
 from tests.faults.answers_first import COMMIT, answering_first
@@ -32,11 +32,12 @@ from quietway_server.errors import (
     StoreError,
 )
 from quietway_server.log import log_event
+from quietway_server.ports import Arrival
 from quietway_server.services.sweeper import Sweeper
 from quietway_server.services.writer import Writer
 from quietway_server.store.memory import MemoryStore
 from quietway_server.store.sqlite import SqliteStore
-from quietway_server.store.tables import feed
+from quietway_server.store.tables import feed, flash_envelopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -318,6 +319,35 @@ async def test_control_without_outliving_it_the_first_full_disk_would_end_all_sw
 
 async def test_a_disk_that_fails_while_the_log_is_emptied_ends_the_relay_too() -> None:
     assert await _sweep_untidily(StorageFailedError()) == (True, 1, [1])
+
+
+def _numbers_in_the_file(folder: Path) -> list[int]:
+    """Store 60 envelopes in one commit; give their numbers in the order of their rows."""
+    store = SqliteStore(folder / "r.db")
+    world._found_agency(store)
+    arrivals = [
+        Arrival(world._record(seq, EnvelopeClass.FLASH), seq, bytes(32), world.START)
+        for seq in range(1, 61)
+    ]
+    with store.writing() as transaction:
+        transaction.append(arrivals)
+    with store._engine.connect() as connection:
+        rows = connection.execute(select(flash_envelopes.c.seq).order_by(flash_envelopes.c.id))
+        numbers = [row.seq for row in rows]
+    store.close()
+    return numbers
+
+
+def test_rows_of_a_commit_lie_in_no_order_of_arrival(tmp_path: Path) -> None:
+    numbers = _numbers_in_the_file(tmp_path)
+    assert numbers != sorted(numbers) == list(range(1, 61))
+
+
+def test_control_without_shuffling_the_file_would_tell_what_came_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "quietway_server.store.sqlite:_SHUFFLE", lambda _: None)
+    assert _numbers_in_the_file(tmp_path) == list(range(1, 61))
 
 
 def test_a_log_that_cant_be_emptied_is_an_error_of_the_store(tmp_path: Path) -> None:
