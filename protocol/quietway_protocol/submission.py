@@ -39,19 +39,20 @@ class SubmissionSession:
 
     def __init__(self) -> None:
         self._received = 0
+        self._stored = 0
         self._answered = 0
         self._sizes: dict[int, int] = {}
         self._outcomes: dict[int, Refusal | None] = {}
         self._unanswered_bytes = 0
 
     @property
-    def received(self) -> int:
-        """How many batches came."""
-        return self._received
+    def stored(self) -> int:
+        """How many batches became durable."""
+        return self._stored
 
     def has_news(self, *, since: int) -> bool:
-        """Tell whether a batch came since so many, or is still to be answered."""
-        return self._received > since or bool(self._sizes)
+        """Tell whether a batch was stored since so many, or is still to be answered."""
+        return self._stored > since or bool(self._sizes)
 
     def has_room(self) -> bool:
         """Tell whether another batch may be read before one is answered."""
@@ -79,6 +80,7 @@ class SubmissionSession:
         if number not in self._sizes or number in self._outcomes:
             raise LocalProtocolError("No batch of this number is open.")
         self._outcomes[number] = refusal
+        self._stored += refusal is None
 
     def take_answers(self) -> list[str]:
         """Give the frames that can be said now, each once."""

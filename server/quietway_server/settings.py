@@ -72,7 +72,12 @@ SETTINGS: Final = (
     Setting("mailbox_sockets", 4, "How many sockets one mailbox may hold open.", least=1),
     Setting("max_requests", 512, "How many requests are worked on at once.", least=1),
     Setting("max_sockets", 10_000, "How many mailbox sockets are open at once.", least=1),
-    Setting("submit_sockets", 1_000, "How many submitting sockets are open at once.", least=1),
+    Setting(
+        "submit_sockets",
+        256,
+        "How many submitting sockets are open at once; each may hold 1 MiB in memory.",
+        least=1,
+    ),
     Setting("sweep_seconds", 60, "How often what has expired is removed, in seconds.", least=1),
     Setting(
         "drain_seconds", 5, "How long open requests get to finish at the end, in seconds.", least=1

@@ -77,3 +77,13 @@ def test_in_whatever_order_outcomes_come_each_batch_is_answered_once_in_its_plac
     assert all(before < after for before, after in pairwise([0, *places]))
     assert [a.at for a in said if isinstance(a, Refused)] == sorted(refused)
     assert places[-1] == 20
+
+
+def test_what_is_refused_or_answered_already_is_no_news() -> None:
+    session = _fed(2)
+    assert session.has_news(since=0)
+    session.note(1, Refusal("not_found", 0))
+    session.note(2, None)
+    session.take_answers()
+    assert session.has_news(since=0)
+    assert not session.has_news(since=session.stored)

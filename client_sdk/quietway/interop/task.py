@@ -62,4 +62,6 @@ TASK: Final = Kind(
     intents=ORDERS | {"plan"},
     services={"code": False},
     asks_for_service=_asks_for_service,
+    # R4 has no such field in a task; a file of a later version means it all the same.
+    prohibition="doNotPerform",
 )

@@ -18,7 +18,7 @@ from quietway_crypto.errors import EncodingError
 from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.envelope import unpack_records
 from quietway_server.api.bodies import ENVELOPES, JSON, read_body
-from quietway_server.core.quota import BATCH_RECORDS, ENVELOPES_BODY_BYTES
+from quietway_server.core.quota import ENVELOPES_BODY_BYTES
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ class SubmitEnvelopes:
         body = await read_body(request, media_type=ENVELOPES, limit=ENVELOPES_BODY_BYTES)
         capability = read_capability(request)
         records = unpack_records(body)
-        if len(records) > BATCH_RECORDS:
-            raise RefusedError("malformed_record", index=BATCH_RECORDS)
         accepted = await self._relay.ingest.submit(capability, records, body_bytes=len(body))
         answer = Response(encode_canonical({"accepted": accepted}), 201, media_type=JSON)
         await answer(scope, receive, send)

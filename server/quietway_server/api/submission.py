@@ -86,7 +86,7 @@ class _Submitting:
             if not self._session.has_news(since=known):
                 await close(self._socket, WENT_WELL)
                 return
-            known = self._session.received
+            known = self._session.stored
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), idle_seconds)
         if self._breach is not None:

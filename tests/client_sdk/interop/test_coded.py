@@ -215,3 +215,11 @@ def test_a_report_is_short_however_deep_and_wide_the_file_is() -> None:
 
 
 NAMES = ("id", "use", "value", "display", "period", "start", "end")
+
+
+def test_a_task_of_a_later_version_that_forbids_is_not_read_as_asking_for_it() -> None:
+    forbids = read_coded_request(task(doNotPerform=True, code=coded(SNOMED, "710925007")))
+    allows = read_coded_request(task(doNotPerform=False, code=coded(SNOMED, "710925007")))
+
+    assert (forbids.service_type, forbids.cautions) == ("other", ("doNotPerform",))
+    assert (allows.service_type, allows.cautions) == ("emergency_assistance", ())
