@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from bench.records import make_batches
@@ -21,7 +22,7 @@ class LoadError(Exception):
     """The load could not be carried out; the sentence says why."""
 
 
-class LoadClient(asyncio.Protocol):
+class LoadClient(asyncio.Protocol, ABC):
     """One client: one message under way at a time.
 
     Attributes:
@@ -49,9 +50,9 @@ class LoadClient(asyncio.Protocol):
         batches = make_batches(task.mailboxes_of(number), size=task.batch, count=count)
         self.messages = self.supply([self.build(batch) for batch in batches])
 
+    @abstractmethod
     def build(self, records: list[bytes]) -> bytes:
         """Build the exact bytes that go over the wire for one batch."""
-        raise NotImplementedError
 
     def supply(self, built: list[bytes]) -> Iterator[bytes]:
         """Give the messages in the order in which they are sent, each once."""
