@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from starlette.responses import Response
 from tests.controls import without
 from tests.faults.answers_first import COMMIT, answering_first
@@ -20,19 +20,22 @@ from tests.server.in_process import InProcessRelay
 from websockets.exceptions import ConnectionClosed
 
 from quietway_crypto.signing import SigningKey
-from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
+from quietway_schemas.errors import EnvelopeError
 from quietway_schemas.frames import MailboxPage
-from quietway_schemas.ids import DeviceId
+from quietway_schemas.ids import DeviceId, EnvelopeId, MailboxId
 from quietway_schemas.instants import DAY, HOUR, MINUTE
 from quietway_server.api.app import Door
 from quietway_server.errors import (
+    RefusedError,
     StatementFailedError,
     StorageFailedError,
     StorageFullError,
     StoreError,
 )
 from quietway_server.log import log_event
-from quietway_server.ports import Arrival
+from quietway_server.ports import Arrival, DeviceRow, ManifestRow
+from quietway_server.services.mailbox import Fetched
 from quietway_server.services.sweeper import Sweeper
 from quietway_server.services.writer import Writer
 from quietway_server.store.memory import MemoryStore
@@ -46,7 +49,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Message, Receive, Scope, Send
 
-    from quietway_server.ports import Transaction
+    from quietway_server.ports import Store, Transaction
+    from quietway_server.services.jobs import Job
+    from quietway_server.services.reader import Reader
 
 CANARY = "canary-4f1d-quietly"
 
@@ -489,3 +494,80 @@ async def test_control_without_the_last_resort_an_error_leaves_the_door_with_wha
 def test_the_log_has_no_free_text() -> None:
     with pytest.raises(ValueError, match="not on the list"):
         log_event("request_failed", detail=CANARY)
+
+
+async def _read_beside_a_damaged_row(folder: Path) -> list[object]:
+    """Read two mailboxes at once, one of which holds a row that nobody wrote like that."""
+    other = DeviceRow(b"D" * 16, world.AGENCY, b"M" * 16, b"I" * 32, b"L" * 32)
+    store = SqliteStore(folder / "r.db")
+    world._found_agency(store)
+    with store.writing() as transaction:
+        manifest = ManifestRow(world.AGENCY, "HARBOR", 2, b"H" * 32, b"r" * 32, b"{}", b"s" * 64)
+        transaction.replace_manifest(manifest, [world.DEVICE, other])
+    relay = world._assemble(store, world.FakeClock())
+    for device in (world.DEVICE, other):
+        header = Header(EnvelopeClass.FLASH, 2, 7, MailboxId(device.mailbox), EnvelopeId(b"e" * 16))
+        record = SubmissionRecord(header, bytes(32), bytes(EnvelopeClass.FLASH.sealed_bytes))
+        await relay.ingest.submit(world.CAPABILITY, [record], body_bytes=0)
+    with store.writing() as transaction:
+        rows = flash_envelopes.c
+        transaction._connection.execute(
+            update(flash_envelopes).where(rows.mailbox == other.mailbox).values(suite=9)
+        )
+    found = await asyncio.gather(
+        *(relay.mailboxes.fetch(device, after=0, limit=9) for device in (world.DEVICE, other)),
+        return_exceptions=True,
+    )
+    await asyncio.to_thread(relay.close)
+    return [len(each.envelopes) if isinstance(each, Fetched) else type(each) for each in found]
+
+
+async def test_a_damaged_row_keeps_nobody_else_from_reading(tmp_path: Path) -> None:
+    assert await _read_beside_a_damaged_row(tmp_path) == [1, EnvelopeError]
+
+
+async def test_control_without_reading_each_alone_one_damaged_row_would_stop_the_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blame_all(_: Reader, group: list[Job], error: Exception) -> None:
+        for job in group:
+            job.error = error
+
+    without(monkeypatch, "quietway_server.services.reader:Reader._read_each", blame_all)
+    assert await _read_beside_a_damaged_row(tmp_path) == [EnvelopeError, EnvelopeError]
+
+
+async def _take_half_a_batch(store: Store) -> int:
+    """Submit a batch whose second record is a conflict; tell how far its mailbox has come."""
+    relay = world._assemble(store, world.FakeClock())
+    first, conflict = world._record(1, EnvelopeClass.FLASH), world._record(1, EnvelopeClass.CASE)
+    try:
+        with pytest.raises(RefusedError, match="conflict"):
+            await relay.ingest.submit(world.CAPABILITY, [first, conflict], body_bytes=0)
+        return (await relay.mailboxes.fetch(world.DEVICE, after=0, limit=9)).latest
+    finally:
+        await asyncio.to_thread(relay.writer.close)
+        relay.reader.close()
+
+
+async def test_a_batch_that_is_refused_at_its_second_record_leaves_no_first() -> None:
+    assert await _take_half_a_batch(world._open_memory()) == 0
+
+
+async def test_control_without_putting_back_half_a_batch_would_be_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without(monkeypatch, "quietway_server.services.ingest:_Ledger._put_back", lambda *_: None)
+    assert await _take_half_a_batch(world._open_memory()) == 1
+
+
+def test_rows_of_which_one_breaks_a_rule_leave_nothing_behind(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "r.db")
+    world._found_agency(store)
+    taken = [Arrival(world._record(n, EnvelopeClass.FLASH), 1, bytes(32), DAY) for n in (1, 2)]
+    with pytest.raises(StatementFailedError), store.writing() as transaction:
+        transaction.append(taken)
+    with store.reading() as transaction:
+        assert transaction.envelopes_after(world.MAILBOX, 0, 9) == []
+        assert transaction.find_mailboxes([world.MAILBOX])[world.MAILBOX].latest == 0
+    store.close()

@@ -2,7 +2,8 @@
 
 Theory of operation: who reads a mailbox hands in a job, and whatever has collected while one group
 was read is read together as the next: one hop to a thread and back, and one view of the store, for
-all of them. What is rare goes to a thread by itself.
+all of them. When a group can't be read, each job is tried once more by itself: one mailbox with a
+damaged row keeps nobody else from reading. What is rare goes to a thread by itself.
 
 Spec: docs/decisions/relay-group-commit.md.
 """
@@ -83,12 +84,24 @@ class Reader:
 
     def _read(self, group: list[Job], loop: asyncio.AbstractEventLoop) -> None:
         try:
-            with self._store.reading() as transaction:
-                run_together(transaction, group)
-        except Exception as error:  # noqa: BLE001, it is the answer of everyone in the group
-            for job in group:
-                job.error = error
+            self._read_together(group)
+        except Exception as error:  # noqa: BLE001, whatever it was, each job now meets it alone
+            self._read_each(group, error)
         loop.call_soon_threadsafe(self._answer, group, loop)
+
+    def _read_together(self, group: list[Job]) -> None:
+        with self._store.reading() as transaction:
+            run_together(transaction, group)
+
+    def _read_each(self, group: list[Job], error: Exception) -> None:
+        for job in group:
+            job.error = error
+            if len(group) == 1:
+                return
+            try:
+                self._read_together([job])
+            except Exception as its_own:  # noqa: BLE001, it is the job's own answer
+                job.error = its_own
 
     def _answer(self, group: list[Job], loop: asyncio.AbstractEventLoop) -> None:
         self._start_group(loop)
