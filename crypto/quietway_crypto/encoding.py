@@ -37,6 +37,14 @@ TAG_WEEK_OF_LANES: Final = "quietway/v1/week-of-lanes"
 TAG_WRAP_KEY: Final = "quietway/v1/wrap-key"
 TAG_WRAP_COMMITMENT: Final = "quietway/v1/wrap-commitment"
 TAG_PRINTED_KEY: Final = "quietway/v1/printed-key"
+TAG_OPS_LIST: Final = "quietway/v1/ops-list"
+TAG_CERTIFICATE: Final = "quietway/v1/certificate"
+TAG_SNAPSHOT: Final = "quietway/v1/snapshot"
+TAG_LINK: Final = "quietway/v1/link"
+TAG_KEYRING_KEY: Final = "quietway/v1/keyring-key"
+TAG_PEPPER_NAME: Final = "quietway/v1/pepper-name"
+TAG_CUSTODIAN: Final = "quietway/v1/custodian"
+TAG_BACKUP: Final = "quietway/v1/backup"
 
 TAGS: Final[frozenset[str]] = frozenset(
     {
@@ -57,6 +65,14 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_WRAP_KEY,
         TAG_WRAP_COMMITMENT,
         TAG_PRINTED_KEY,
+        TAG_OPS_LIST,
+        TAG_CERTIFICATE,
+        TAG_SNAPSHOT,
+        TAG_LINK,
+        TAG_KEYRING_KEY,
+        TAG_PEPPER_NAME,
+        TAG_CUSTODIAN,
+        TAG_BACKUP,
     }
 )
 
