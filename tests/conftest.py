@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# No test puts anything into the keyring of whoever runs it; processes they start inherit this.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -10,9 +10,11 @@ Spec: docs/spec/relay-protocol.md.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from quietway.cases import CASE_ALIAS, CaseBook
+from quietway.clocks import Clocks
 from quietway.compared_clock import ComparedClock
 from quietway.engine import codec
 from quietway.engine.effects import Acknowledge, Submit
@@ -21,6 +23,7 @@ from quietway.engine.inputs import (
     Compose,
     Connecting,
     Flush,
+    Forgotten,
     OlderCopyAccepted,
     Parcel,
     Rejected,
@@ -28,6 +31,7 @@ from quietway.engine.inputs import (
     Started,
     Welcomed,
 )
+from quietway.erasing import MOST_SKEW_MS
 from quietway.errors import (
     ClockError,
     QuietwayError,
@@ -38,21 +42,33 @@ from quietway.errors import (
     StoreDamaged,
     StoreRolledBack,
 )
-from quietway.events import ConnectionBack, ConnectionLost
+from quietway.events import ConnectionBack, ConnectionLost, ErasingPaused
+from quietway.high_water import MemoryMark
+from quietway.holding import held_owners
 from quietway.keyring.trust import Directory
 from quietway.lanes import LaneBook
+from quietway.locked import GONE
+from quietway.own.standing import STANDING, Standing
+from quietway.own.within import take_in
 from quietway.partners import PARTNER
+from quietway.pausing import pause_after
+from quietway.ports import Put
 from quietway.publishing import Publisher
+from quietway.records import CONTENT_KINDS, find_shelf
+from quietway.reports import SweepReport
 from quietway.settling import DIRECTORY, Settler
+from quietway.store.shelved import ShelvedStore
+from quietway.sweeping import Sweeper
 from quietway.tally import Tally
 from quietway_crypto.errors import CryptoError
 from quietway_schemas.errors import SchemaError
-from quietway_schemas.instants import HOUR, MINUTE, SECOND
+from quietway_schemas.instants import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from quietway.engine.state import State
+    from quietway.high_water import Mark
     from quietway.keyring.keyring import Keyring
     from quietway.ports import Arrival, Clock, Entropy, Mailbox, Relay, Store
     from quietway.reports import SyncProgress, SyncReport
@@ -60,21 +76,37 @@ if TYPE_CHECKING:
     from quietway_schemas.ids import AgencyId
     from quietway_schemas.instants import Instant
 
-MOST_SKEW_MS: Final = 2 * HOUR
+SHELVED: Final = "shelved"
+"""There once no row of content is left that lies as a former version wrote it."""
 CLOCK_TRUSTED_MS: Final = MINUTE
 """How long an answer of the relay vouches for the clock and for the way to it."""
 BATCH_RECORDS: Final = 100
 DRAIN_BATCH: Final = 32
 TICK_SECONDS: Final = 60.0
-FIRST_PAUSE_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
-"""Between attempts to connect: up to a second, doubling up to a minute, each with full jitter."""
+_HELD_WHILE_LOCKED: Final = frozenset(
+    {
+        "_clock_vouched_at",
+        "_sending",
+        "_syncing",
+        "_turn",
+        "clock",
+        "compared",
+        "entropy",
+        "listeners",
+    }
+)
 _MOST_ROUNDS: Final = 4
 _MOST_PAGES: Final = 4_096
 
 
 class Agent(Settler):
-    """One device with its way to the relay. Make one with `load`."""
+    """One device with its way to the relay. Make one with `load`.
+
+    Attributes:
+        relay: The way.
+        publisher: What others need of this device.
+        standing: What a linked device still waits for.
+    """
 
     def __init__(
         self,
@@ -84,10 +116,11 @@ class Agent(Settler):
         lanes: LaneBook,
         cases: CaseBook,
         keyring: Keyring,
-        store: Store,
+        store: ShelvedStore,
         relay: Relay,
         clock: Clock,
         entropy: Entropy,
+        mark: Mark,
     ) -> None:
         self.compared = ComparedClock(clock)
         super().__init__(
@@ -101,7 +134,14 @@ class Agent(Settler):
             entropy=entropy,
         )
         self.relay = relay
-        self.publisher = Publisher(keyring, store, relay, entropy)
+        self.shelved = store
+        self.publisher = Publisher(
+            keyring, store, relay, entropy, directory=directory, keep=self._keep_directory
+        )
+        self.standing = Standing()
+        self.clocks = Clocks(clock, mark)
+        self.sweeper = Sweeper(keyring, store)
+        self._doubt_told: str | None = None
         self._sending = asyncio.Lock()
         self._syncing = asyncio.Lock()
         self._clock_vouched_at: Instant | None = None
@@ -115,20 +155,30 @@ class Agent(Settler):
         relay: Relay,
         clock: Clock,
         entropy: Entropy,
+        mark: Mark | None = None,
         accept_older_copy: bool = False,
     ) -> Agent:
-        """Bring back what the store holds, under a fresh incarnation.
+        """Bring back what the store holds, under a fresh incarnation, and erase what is due.
 
         Raises:
             StoreDamaged: A row is not what this version wrote.
         """
-        kinds = (*codec.KINDS, DIRECTORY, PARTNER, CASE_ALIAS)
-        rows = {kind: await store.scan(kind) for kind in kinds}
+        cases = await _read_cases(store)
+        shelved = await ShelvedStore.open(
+            store,
+            keys=keyring,
+            entropy=entropy,
+            kinds=CONTENT_KINDS,
+            name_case=cases.own_case,
+        )
+        await _put_away_former(shelved)
+        kinds = (*codec.KINDS, DIRECTORY, PARTNER, STANDING)
+        rows = {kind: await shelved.scan(kind) for kind in kinds}
         try:
             state = codec.restore(keyring.agency, keyring.device, rows)
             directory = Directory.restore({row.key: row.value for row in rows[DIRECTORY]})
             lanes = LaneBook.restore(keyring, rows[PARTNER])
-            cases = CaseBook.restore(rows[CASE_ALIAS])
+            standing = Standing.restore(rows[STANDING])
         except (SchemaError, CryptoError, QuietwayError, ValueError):
             raise StoreDamaged("store") from None
         agent = cls(
@@ -137,17 +187,30 @@ class Agent(Settler):
             lanes=lanes,
             cases=cases,
             keyring=keyring,
-            store=store,
+            store=shelved,
             relay=relay,
             clock=clock,
             entropy=entropy,
+            mark=mark or MemoryMark(),
         )
-        directory.pin(keyring.agency, keyring.root.public)
+        directory.pin(keyring.agency, keyring.root_key)
+        agent.standing = standing
         agent.touch_directory()
         now = clock.now()
         accepted = [OlderCopyAccepted(now)] if accept_older_copy else []
-        await agent.settle(Started(now, entropy.draw(8)), *accepted)
+        orphans = codec.find_orphans(state, rows[codec.PARCEL])
+        await agent.settle(Started(now, entropy.draw(8)), *accepted, also=orphans)
+        agent.clocks.hear(None)
+        # Without room nothing is erased now; what lies here is readable all the same.
+        with suppress(StorageFull):
+            await agent._sweep()
+        await take_in(agent)
         return agent
+
+    @property
+    def root_key(self) -> bytes:
+        """The root public key of this device's own agency."""
+        return self.directory.root_key(self.keyring.agency)
 
     async def check_clock(self) -> None:
         """Compare this machine's clock with the relay's, unless that was done a moment ago.
@@ -157,6 +220,16 @@ class Agent(Settler):
         """
         if not self._clock_is_vouched():
             self._compare_clocks(await self.relay.read_clock())
+
+    async def sweep(self) -> SweepReport:
+        """Erase what is due, by the relay's clock where it answers. Reports, does not raise.
+
+        Raises:
+            StoreError: The device's own files are in the way.
+        """
+        with suppress(RelayError):
+            await self._hear_clocks()
+        return await self._sweep()
 
     async def pull_directory(self) -> tuple[QuietwayError, ...]:
         """Read the directory to its end; returns what was refused of it."""
@@ -171,6 +244,7 @@ class Agent(Settler):
                 break
         # Whoever was unknown may be known now. Only here, so that no arrival causes a request.
         await self.settle(RetryKept(self.clock.now()))
+        await take_in(self)
         return tuple(problems)
 
     async def say(self, composed: Compose) -> QuietwayError | None:
@@ -187,6 +261,14 @@ class Agent(Settler):
                 return await self._try(self._submit_all(deeds))
         await self.settle(composed)
         return await self._try(self.flush())
+
+    async def send_what_waits(self) -> QuietwayError | None:
+        """Send what waits, where that is possible; returns why it was not."""
+        return await self._try(self.flush())
+
+    async def publish_what_is_new(self) -> QuietwayError | None:
+        """Publish what is not published yet, where that is possible; returns why it was not."""
+        return await self._try(self._publish())
 
     async def flush(self) -> None:
         """Send what waits, in order.
@@ -236,24 +318,50 @@ class Agent(Settler):
                 if failures == 0:
                     self.tell(ConnectionLost(str(problem)))
                 failures += 1
-            await self.clock.sleep(self._pause(failures))
+            await self.clock.sleep(pause_after(failures, self.entropy))
+
+    async def read_rows(self) -> tuple[Put, ...]:
+        """Read every row as it lies, content under its record keys, between two settlings."""
+        rows: list[Put] = []
+        async with self._turn:
+            for kind in await self.shelved.inner.kinds():
+                rows += [
+                    Put(kind, row.key, row.value) for row in await self.shelved.inner.scan(kind)
+                ]
+        return tuple(rows)
 
     async def aclose(self) -> None:
         """Let go of the relay and the store."""
         await self.relay.aclose()
         await self.store.aclose()
 
+    async def lock(self) -> None:
+        """Let go of everything that was opened here, after the commit that is under way.
+
+        What is asked of this agent from then on is refused as `DeviceLocked`.
+        """
+        async with self._turn:
+            keyring = self.keyring
+            await self.aclose()
+            self._let_go()
+            keyring.lock()
+
+    def _let_go(self) -> None:
+        # All but what holds nothing, so that what a later version adds is let go of too.
+        for name in vars(self).keys() - _HELD_WHILE_LOCKED:
+            setattr(self, name, GONE)
+
     async def _pass(self, tally: Tally) -> None:
         tally.reach("clock")
-        self._clock_vouched_at = None
-        await self.check_clock()
-        tally.reach("publish")
+        await self._compare_and_sweep()
         with tally.going_on():
-            await self.publisher.publish(now=self.clock.now())
-        self.publisher.erase_expired_epochs(now=self.clock.now())
+            await self.publisher.finish_enrolling()
         tally.reach("directory")
         with tally.going_on():
             tally.problems += await self.pull_directory()
+        tally.reach("publish")
+        with tally.going_on():
+            await self._publish()
         with tally.going_on():
             await self._read_mailbox(tally)
         if self.state.reading.copied:
@@ -312,6 +420,7 @@ class Agent(Settler):
         seqs = [deed.seq for deed in deeds if isinstance(deed, Acknowledge)]
         if seqs:
             await mailbox.acknowledge(seqs)
+        await take_in(self)
 
     async def _live_with(self, mailbox: Mailbox) -> None:
         ticking = asyncio.create_task(self._tick())
@@ -333,11 +442,18 @@ class Agent(Settler):
             await self._try(self._keep_current())
 
     async def _keep_current(self) -> None:
-        self._clock_vouched_at = None
-        await self.check_clock()
-        await self.publisher.publish(now=self.clock.now())
+        await self._compare_and_sweep()
+        await self.publisher.finish_enrolling()
         await self.pull_directory()
+        await self._publish()
         await self.flush()
+
+    async def _publish(self) -> None:
+        await self.publisher.publish(now=self.clock.now(), lanes=not self.standing.awaits_secret)
+
+    async def _keep_directory(self) -> None:
+        self.touch_directory()
+        await self.settle()
 
     async def _submit_all(self, deeds: Iterable[ForRelay]) -> None:
         """Hand over what is ready; where the relay blames one of a batch, the others go again."""
@@ -375,6 +491,38 @@ class Agent(Settler):
             return problem
         return None
 
+    async def _compare_and_sweep(self) -> None:
+        """Compare the clocks, and erase what is due, also where the relay does not answer."""
+        try:
+            await self._hear_clocks()
+        finally:
+            self._tell_doubt(await self._sweep())
+
+    async def _hear_clocks(self) -> None:
+        self._clock_vouched_at = None
+        try:
+            await self.check_clock()
+        except ClockError as problem:
+            self.clocks.hear_refusal(problem.skew_ms)
+            raise
+        except RelayError:
+            self.clocks.hear(None)
+            raise
+
+    async def _sweep(self) -> SweepReport:
+        swept = await self.sweeper.sweep(self.clocks, await held_owners(self))
+        entries = frozenset(key for kind, key in swept.rows if kind == codec.OUTBOX)
+        if entries:
+            await self.settle(Forgotten(self.clock.now(), entries))
+        return SweepReport(swept.epochs, swept.records, len(swept.rows), swept.problem)
+
+    def _tell_doubt(self, report: SweepReport) -> None:
+        """Tell the program that nothing is erased, once for each reason."""
+        told = None if report.problem is None else str(report.problem)
+        if told is not None and told != self._doubt_told:
+            self.tell(ErasingPaused(told))
+        self._doubt_told = told
+
     def _clock_is_vouched(self) -> bool:
         at = self._clock_vouched_at
         return at is not None and at <= self.compared.machine_now() < at + CLOCK_TRUSTED_MS
@@ -385,12 +533,9 @@ class Agent(Settler):
         compare_clocks(now, relay_now)
         self._clock_vouched_at = now
         self.compared.note(relay_now)
+        self.clocks.hear(relay_now)
         # From here on this time counts, also for what was read from the directory long ago.
         self.directory.note_time(self.clock.now())
-
-    def _pause(self, failures: int) -> float:
-        longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 16), LONGEST_PAUSE_SECONDS)
-        return longest * int.from_bytes(self.entropy.draw(4), "big") / 2.0**32
 
 
 def compare_clocks(now: Instant, relay_now: Instant) -> None:
@@ -401,6 +546,25 @@ def compare_clocks(now: Instant, relay_now: Instant) -> None:
     """
     if abs(now - relay_now) > MOST_SKEW_MS:
         raise ClockError(now - relay_now)
+
+
+async def _read_cases(store: Store) -> CaseBook:
+    try:
+        return CaseBook.restore(await store.scan(CASE_ALIAS))
+    except (SchemaError, ValueError):
+        raise StoreDamaged("store") from None
+
+
+async def _put_away_former(store: ShelvedStore) -> None:
+    """Put away what the first format wrote, once; without room it is read as it lies."""
+    if await store.read(SHELVED, b"-") is not None:
+        return
+    try:
+        with suppress(StorageFull):
+            await store.put_away_former(find_shelf)
+            await store.commit([Put(SHELVED, b"-", b"")])
+    except (SchemaError, CryptoError, ValueError):
+        raise StoreDamaged("store") from None
 
 
 def _raise_what_stops(report: SyncReport) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,6 +38,14 @@ class SystemClock:
     def now(self) -> Instant:
         """Return milliseconds since 1970-01-01T00:00:00Z."""
         return time.time_ns() // _NANOSECONDS_A_MILLISECOND
+
+    def steady(self) -> int:
+        """Return milliseconds since some moment; the machine's sleep counts where that is known."""
+        if sys.platform == "linux":
+            nanoseconds = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        else:
+            nanoseconds = time.monotonic_ns()
+        return nanoseconds // _NANOSECONDS_A_MILLISECOND
 
     async def sleep(self, seconds: float) -> None:
         """Return when that many seconds have passed."""

@@ -2,9 +2,11 @@
 
 Everything here happens inside the device. Sealing takes the directory's word only for what it has
 verified, uses the live key and no other, and never goes below a suite that was once used for a
-device: then it says why it did not seal instead.
+device, nor to an agency whose manifest nobody vouched for lately: then it says why it did not seal
+instead.
 
-Spec: docs/spec/envelope.md, "Sealed" and "Opening".
+Spec: docs/spec/envelope.md, "Sealed" and "Opening"; docs/spec/keys.md, "Epoch batches and
+freshness".
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from quietway.engine.inputs import (
     Addressed,
     Addressee,
     EnvelopeOpened,
+    EnvelopeQuarantined,
     EnvelopeRefused,
     Sealed,
     SealedCopy,
@@ -24,6 +27,7 @@ from quietway.engine.inputs import (
 from quietway.sealing import (
     SUITE_REFUSED,
     OpeningRefused,
+    Quarantined,
     Reader,
     Recipient,
     open_envelope,
@@ -31,6 +35,8 @@ from quietway.sealing import (
 )
 from quietway_crypto.errors import CryptoError
 from quietway_crypto.suites import available_suites
+from quietway_schemas.content.registry import parse_content
+from quietway_schemas.content.roles import find_receivers, is_among
 from quietway_schemas.envelope import HEADER_BYTES, SUITE_HYBRID, SUITE_SEALED_BOX, Header
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.ids import EnvelopeId
@@ -41,7 +47,8 @@ if TYPE_CHECKING:
     from quietway.engine.effects import Address, Seal
     from quietway.engine.state import State
     from quietway.keyring.keyring import Keyring
-    from quietway.keyring.trust import Directory, VerifiedDevice
+    from quietway.keyring.standing import VerifiedDevice
+    from quietway.keyring.trust import Directory
     from quietway.ports import Entropy
     from quietway.sealing import Opened
     from quietway_schemas.envelope import EnvelopeClass
@@ -73,19 +80,24 @@ class Answers:
         self._entropy = entropy
         self._suites = tuple(sorted(int(suite) for suite in available_suites()))
         self._reader = Reader(
+            agency=keyring.agency,
             device=keyring.device,
             mailbox=keyring.mailbox,
             suites=self._suites,
             find_key=keyring.epoch_pair,
-            find_signer=directory.device,
+            find_signer=directory.signer,
             is_partner=lambda agency: agency in directory.pinned(),
         )
 
     def address(self, asked: Address, *, now: Instant) -> Addressed:
-        """Say which devices are behind the agencies at this moment, one's own included."""
+        """Say which devices of the agencies may receive this now, one's own agency's included."""
         mine = self._keyring.agency
         agencies = dict.fromkeys((*asked.to, mine))
-        found = {agency: self._directory.devices_of(agency) for agency in agencies}
+        hindered = {agency: self._directory.hindrance(agency, now) for agency in asked.to}
+        found = {
+            agency: () if hindered.get(agency) else self.find_eligible(agency, asked)
+            for agency in agencies
+        }
         return Addressed(
             now=now,
             local_id=asked.local_id,
@@ -93,8 +105,18 @@ class Answers:
                 Addressee(agency, held.device) for agency in agencies for held in found[agency]
             ),
             absent=tuple(agency for agency in asked.to if not found[agency]),
+            reason=max(hindered.values(), default="") or UNREACHABLE,
             manifest_version=max(1, self._directory.manifest_version(mine)),
             entropy=self._entropy.draw(2 * _ID_BYTES),
+        )
+
+    def find_eligible(self, agency: AgencyId, asked: Address) -> tuple[VerifiedDevice, ...]:
+        """Find the devices of an agency whose roles may receive this, of those that are named."""
+        roles = find_receivers(parse_content(asked.content, asked.class_))
+        return tuple(
+            held
+            for held in self._directory.devices_of(agency)
+            if is_among(held.roles, roles) and (not asked.devices or held.device in asked.devices)
         )
 
     def seal(self, asked: Seal, *, now: Instant) -> Sealed:
@@ -108,10 +130,14 @@ class Answers:
                 unsealed.append(Unsealed(device, reason.reason))
         return Sealed(now, asked.local_id, tuple(copies), tuple(unsealed))
 
-    def open(self, envelope: bytes, *, seq: int, now: Instant) -> EnvelopeOpened | EnvelopeRefused:
+    def open(
+        self, envelope: bytes, *, seq: int, now: Instant
+    ) -> EnvelopeOpened | EnvelopeQuarantined | EnvelopeRefused:
         """Open and verify an envelope, or say why not."""
         try:
             return EnvelopeOpened(now, seq, open_envelope(envelope, reader=self._reader, now=now))
+        except Quarantined as refused:
+            return EnvelopeQuarantined(now, seq, refused.opened)
         except OpeningRefused as refused:
             return EnvelopeRefused(now, seq, _read_id(envelope), envelope, refused.reason)
 
@@ -124,8 +150,9 @@ class Answers:
         self, asked: Seal, agency: AgencyId, device: DeviceId, now: Instant
     ) -> SealedCopy:
         held = self._directory.device(agency, device)
-        if held is None:
-            raise _NotSealed(UNREACHABLE)
+        hindrance = self._directory.hindrance(agency, now)
+        if hindrance or held is None:
+            raise _NotSealed(hindrance or UNREACHABLE)
         recipient = self._find_recipient(held, asked.class_, now)
         try:
             record = seal_message(

@@ -58,14 +58,20 @@ class CaseBook:
         self._aliases[case, agency] = alias
         self._cases[alias, agency] = case
 
+    def own_case(self, called: CaseRef, agency: AgencyId) -> CaseRef:
+        """Give one's own reference for what a case is called with an agency."""
+        # Only what this very agency was given: another one that shows the same alias has it from
+        # somewhere, and is not believed to speak of this case.
+        return self._cases.get((called, agency), called)
+
     def translate(self, content: _Content, agency: AgencyId) -> _Content:
         """Show one's own reference in what was said to or by an agency."""
         if not isinstance(content, CaseContent) or content.case_ref is None:
             return content
-        # Only what this very agency was given: another one that shows the same alias has it from
-        # somewhere, and is not believed to speak of this case.
-        case = self._cases.get((content.case_ref, agency))
-        return content if case is None else content.model_copy(update={"case_ref": case})
+        case = self.own_case(content.case_ref, agency)
+        if case == content.case_ref:
+            return content
+        return content.model_copy(update={"case_ref": case})
 
 
 def write_alias(case: CaseRef, agency: AgencyId, alias: CaseRef) -> Put:

@@ -16,26 +16,48 @@ Spec: docs/reference/sdk.md.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from quietway.ambient import SystemClock
+from quietway.backup import make_backup
+from quietway.clocks import Clocks
 from quietway.doctor import examine
-from quietway.faces import AsyncMessages, AsyncPartners, AsyncReferrals, AsyncStatus
-from quietway.fingerprint import show_fingerprint
+from quietway.errors import DeviceLocked
+from quietway.faces.messages import AsyncMessages
+from quietway.faces.partners import AsyncPartners
+from quietway.faces.referrals import AsyncReferrals
+from quietway.faces.status import AsyncStatus
+from quietway.fingerprint import show_fingerprint, show_words
 from quietway.founding import Ports, found_device, open_device
+from quietway.high_water import MarkFile
 from quietway.history import list_received
+from quietway.holding import AsyncRetention
+from quietway.joining import join_agency, request_link, show_link_words
+from quietway.keyring.listening import read_listening
+from quietway.keyring.passphrase_rules import check_new_passphrase
+from quietway.locked import believe, erase_due, listen
+from quietway.own.agency import AsyncAgency
+from quietway.own.devices import AsyncDevices
+from quietway.recovering import Recovery, read_agency, recover_device
+from quietway.restoring import restore_device
 from quietway.speaking import list_outbox
+from quietway.wiping import wipe_device
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
     from types import TracebackType
 
     from quietway.agent import Agent
+    from quietway.backup import Backup
     from quietway.events import Event, Received
     from quietway.founding import ConnectRelay
+    from quietway.linking import DeviceOffer, DeviceRequest
     from quietway.ports import Clock, Entropy, Store
+    from quietway.recovery_file import RecoveryFile
     from quietway.reports import Finding, OutboxEntry, SyncProgress, SyncReport
+    from quietway.wiping import Wiped
     from quietway_crypto.passphrase import PassphraseParameters
     from quietway_schemas.ids import AgencyId, DeviceId
     from quietway_schemas.instants import Instant
@@ -49,15 +71,24 @@ class AsyncClient:
         referrals: Referrals: sent, answered, followed.
         status: Status indicators.
         messages: Short texts.
+        devices: The agency's own devices, how they come and how they leave.
+        agency: Who decides for the agency, and the review of permissions.
+        retention: Legal holds, and the erasing of what has expired.
     """
 
-    def __init__(self, agent: Agent, home: Path) -> None:
+    def __init__(self, agent: Agent, home: Path, ports: Ports) -> None:
         self._agent = agent
         self._home = home
+        self._ports = ports
+        self._following: set[asyncio.Task[None]] = set()
+        self._is_locked = False
         self.partners = AsyncPartners(agent)
         self.referrals = AsyncReferrals(agent)
         self.status = AsyncStatus(agent)
         self.messages = AsyncMessages(agent)
+        self.devices = AsyncDevices(agent)
+        self.agency = AsyncAgency(agent)
+        self.retention = AsyncRetention(agent)
 
     @classmethod
     async def found(
@@ -71,6 +102,7 @@ class AsyncClient:
         program: str,
         roles: Iterable[str] = ("shelter_staff",),
         parameters: PassphraseParameters | None = None,
+        system_keyring: bool = False,
         relay_port: ConnectRelay | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
@@ -87,6 +119,8 @@ class AsyncClient:
             program: As `HARBOR-SHELTER`.
             roles: Codes of the list `role`.
             parameters: What trying one passphrase costs; None for the default.
+            system_keyring: Keep the keyring's pepper with the system, where it has a real keyring
+                (it may ask its user to unlock it), and not in the folder.
             relay_port: Gives another relay than the one at the address, for tests.
             clock: Another clock than the machine's, for tests.
             entropy: Other randomness than the system's, for tests.
@@ -99,6 +133,7 @@ class AsyncClient:
             RelayError: The relay could not be asked, or refused. Found again with the same
                 passphrase to go on; what the relay refused may be another the next time.
         """
+        ports = Ports(relay_port, clock, entropy, store)
         agent = await found_device(
             _folder(home),
             passphrase=passphrase,
@@ -108,9 +143,10 @@ class AsyncClient:
             program=program,
             roles=tuple(roles),
             parameters=parameters,
-            ports=Ports(relay_port, clock, entropy, store),
+            system_keyring=system_keyring,
+            ports=ports,
         )
-        return cls(agent, _folder(home))
+        return cls(agent, _folder(home), ports)
 
     @classmethod
     async def open(
@@ -119,6 +155,7 @@ class AsyncClient:
         *,
         passphrase: str,
         accept_older_copy: bool = False,
+        parameters: PassphraseParameters | None = None,
         relay_port: ConnectRelay | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
@@ -129,23 +166,245 @@ class AsyncClient:
         Args:
             home: As for `found`.
             passphrase: As founded.
-            accept_older_copy: Go on with an older copy of the store; what it lacks is lost.
+            accept_older_copy: Go on with an older copy of the store; what it lacks is lost, and so
+                is what waits at the relay: all keys that envelopes are sealed to are made anew.
+            parameters: What trying one passphrase shall cost from now on, where that is more than
+                it costs now.
             relay_port: As for `found`.
             clock: As for `found`.
             entropy: As for `found`.
             store: As for `found`.
 
         Raises:
-            StoreMissing, StoreInUse, WrongPassphrase, StoreRolledBack, StoreTooNew, StoreDamaged:
-                Nothing was changed.
+            StoreMissing, StoreInUse, WrongPassphrase, StoreRolledBack, StoreTooNew, StoreDamaged,
+                PepperMissing: Nothing was changed.
         """
+        ports = Ports(relay_port, clock, entropy, store)
         agent = await open_device(
             _folder(home),
             passphrase=passphrase,
             accept_older_copy=accept_older_copy,
-            ports=Ports(relay_port, clock, entropy, store),
+            parameters=parameters,
+            ports=ports,
         )
-        return cls(agent, _folder(home))
+        return cls(agent, _folder(home), ports)
+
+    @classmethod
+    async def restore(
+        cls,
+        home: Path | str | None = None,
+        *,
+        file: Path | str,
+        words: str,
+        passphrase: str,
+        relay: str | None = None,
+        parameters: PassphraseParameters | None = None,
+        backup_parameters: PassphraseParameters | None = None,
+        relay_port: ConnectRelay | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        store: Store | None = None,
+    ) -> Self:
+        """Bring a device back out of its backup, where the former machine is gone.
+
+        What has expired since stays gone. New epoch keys are published, so what was sealed to the
+        former ones can't be opened any more. The two machines never run together: the second is
+        told of the first (`StoreRolledBack`).
+
+        Args:
+            home: As for `found`; there must be no device in it.
+            file: The backup.
+            words: Its 24 words, however they are typed.
+            passphrase: The device's, as it was when the backup was made; it is the new one's too.
+            relay: Another address of the same relay, where it has moved.
+            parameters: What trying one passphrase costs on the new machine; None for the default.
+            backup_parameters: Another cost than a backup's own, for tests.
+            relay_port: As for `found`.
+            clock: As for `found`.
+            entropy: As for `found`.
+            store: As for `found`.
+
+        Raises:
+            StoreExists: There is a device in the folder. It was not touched.
+            WordsRefused, BackupRefused: Words, passphrase and file do not belong together, or the
+                agency took the device away.
+            RelayError: The relay was not there to tell the time. Nothing was written.
+        """
+        ports = Ports(relay_port, clock, entropy, store)
+        agent = await restore_device(
+            _folder(home),
+            Path(file),
+            words=words,
+            passphrase=passphrase,
+            relay=relay,
+            parameters=parameters,
+            backup_parameters=backup_parameters,
+            ports=ports,
+        )
+        return cls(agent, _folder(home), ports)
+
+    @classmethod
+    async def recover_agency(
+        cls,
+        home: Path | str | None = None,
+        *,
+        passphrase: str,
+        relay: str,
+        program: str,
+        words: str | Iterable[str],
+        agency_id: AgencyId | str | None = None,
+        file: RecoveryFile | None = None,
+        roles: Iterable[str] = ("shelter_staff",),
+        keep: Iterable[DeviceId] = (),
+        parameters: PassphraseParameters | None = None,
+        relay_port: ConnectRelay | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        store: Store | None = None,
+    ) -> Self:
+        """Bring an agency back with a new device, where none is left or none is trusted.
+
+        Its root key stays the same, so partners compare nothing anew. All former devices are
+        revoked, unless they are named to stay. Partners, cases and messages do not come back; the
+        lanes of partners end, so invite and add them once more. The root is not kept here.
+
+        Args:
+            home: As for `found`; there must be no device in it.
+            passphrase: Of the new device.
+            relay: The relay's address; it stands on the sheet.
+            program: Of the new device, as `HARBOR-SHELTER`.
+            words: The agency's own 24 words; or, with `file`, those of custodians, one text for
+                each person.
+            agency_id: The agency, with its own words; it stands on the sheet.
+            file: The recovery file, with custodians' words.
+            roles: Of the new device, as codes.
+            keep: Devices that stay.
+            parameters: As for `found`.
+            relay_port: As for `found`.
+            clock: As for `found`.
+            entropy: As for `found`.
+            store: As for `found`.
+
+        Raises:
+            StoreExists, PassphraseTooWeak, ContentRefused: Nothing was written.
+            WordsRefused, TooFewCustodians, RecoveryFileRefused: The root did not come back.
+            OutpacedByColleague: Somebody changed the agency meanwhile. Begin anew.
+            RelayError: The relay was not there, or refused. Begin anew.
+        """
+        ports = Ports(relay_port, clock, entropy, store)
+        agent = await recover_device(
+            _folder(home),
+            Recovery(
+                relay=relay,
+                program=program,
+                roles=tuple(sorted(set(roles))),
+                words=(words,) if isinstance(words, str) else tuple(words),
+                file=file,
+                agency=read_agency(agency_id),
+                keep=frozenset(keep),
+            ),
+            passphrase=passphrase,
+            parameters=parameters,
+            ports=ports,
+        )
+        return cls(agent, _folder(home), ports)
+
+    @classmethod
+    async def request_link(
+        cls,
+        home: Path | str | None = None,
+        *,
+        passphrase: str,
+        agency_owned: bool,
+        parameters: PassphraseParameters | None = None,
+        entropy: Entropy | None = None,
+    ) -> DeviceRequest:
+        """Draw the keys of a new device of an agency that is founded already.
+
+        Asked again with the same passphrase, it gives the same request.
+
+        Args:
+            home: The new device's folder, as for `found`.
+            passphrase: At least 15 characters, or six words; this device's own.
+            agency_owned: Whether the machine is the agency's, and nobody's private one.
+            parameters: As for `found`.
+            entropy: As for `found`.
+
+        Returns:
+            Show its `to_text()` to an ops holder of the agency.
+
+        Raises:
+            StoreExists: There is a device here already. Nothing was touched.
+            PassphraseTooWeak: Nothing was written.
+            WrongPassphrase: A request is here, under another passphrase.
+        """
+        return await request_link(
+            _folder(home),
+            passphrase=passphrase,
+            agency_owned=agency_owned,
+            parameters=parameters,
+            ports=Ports(None, None, entropy, None),
+        )
+
+    @classmethod
+    async def read_offer(
+        cls, home: Path | str | None = None, *, passphrase: str, offer: DeviceOffer | str
+    ) -> tuple[str, ...]:
+        """Show the words of an offer. Go on only where the ops holder reads out the same.
+
+        Raises:
+            StoreMissing: No device asks to be linked here.
+            WrongPassphrase: Nothing was changed.
+            ContentRefused: It is not a whole offer.
+        """
+        return await show_link_words(_folder(home), passphrase=passphrase, offer=offer)
+
+    @classmethod
+    async def join(
+        cls,
+        home: Path | str | None = None,
+        *,
+        passphrase: str,
+        offer: DeviceOffer | str,
+        words: Sequence[str] | str,
+        parameters: PassphraseParameters | None = None,
+        system_keyring: bool = False,
+        relay_port: ConnectRelay | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        store: Store | None = None,
+    ) -> Self:
+        """Become one of the agency's devices, once a manifest says so.
+
+        Args:
+            home: As for `request_link`.
+            passphrase: As for `request_link`.
+            offer: What the ops holder answered.
+            words: The words that both sides showed, as they were read out.
+            parameters: As for `found`.
+            system_keyring: As for `found`.
+            relay_port: As for `found`.
+            clock: As for `found`.
+            entropy: As for `found`.
+            store: As for `found`.
+
+        Raises:
+            LinkRefused: The words are others, or the certificate is. Nothing was pinned.
+            NotYetApproved: Ask the agency's admins, then join again.
+            StoreMissing, WrongPassphrase: Nothing was changed.
+            RelayError: The relay could not be asked. Join again.
+        """
+        ports = Ports(relay_port, clock, entropy, store)
+        agent = await join_agency(
+            _folder(home),
+            passphrase=passphrase,
+            offer=offer,
+            words=words,
+            parameters=parameters,
+            system_keyring=system_keyring,
+            ports=ports,
+        )
+        return cls(agent, _folder(home), ports)
 
     async def __aenter__(self) -> Self:
         return self
@@ -176,7 +435,12 @@ class AsyncClient:
     @property
     def fingerprint(self) -> str:
         """The agency's root key in eight groups, to be read out to a partner."""
-        return show_fingerprint(self._agent.keyring.root.public)
+        return show_fingerprint(self._agent.keyring.root_key)
+
+    @property
+    def fingerprint_words(self) -> str:
+        """The same in eight words, which are easier to read out."""
+        return show_words(self._agent.keyring.root_key)
 
     @property
     def home(self) -> Path:
@@ -215,32 +479,203 @@ class AsyncClient:
         return await self._agent.synchronise(progress)
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Stay connected and tell what happens, until closed. Connects again by itself.
+        """Stay connected and tell what happens, until closed or locked. Connects again by itself.
 
         Raises:
             StoreError: The device's own files are in the way.
         """
+        if self._is_locked:
+            raise DeviceLocked
         told: asyncio.Queue[Event | None] = asyncio.Queue()
         following = asyncio.create_task(self._agent.follow())
+        self._following.add(following)
         following.add_done_callback(lambda _: told.put_nowait(None))
         self._agent.listeners.append(told.put_nowait)
         try:
             while (event := await told.get()) is not None:
                 yield event
-            await following
+            if not self._is_locked:
+                await following
         finally:
+            self._following.discard(following)
             self._agent.listeners.remove(told.put_nowait)
             following.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await following
 
+    async def backup(
+        self,
+        path: Path | str,
+        *,
+        passphrase: str,
+        parameters: PassphraseParameters | None = None,
+    ) -> Backup:
+        """Make a backup of this device: one file, and 24 words that stand in no file.
+
+        Args:
+            path: A folder, where the file gets a name that tells nothing; or a name of your own.
+            passphrase: The device's, typed again. Restoring asks for it, too.
+            parameters: Another cost than a backup's own, for tests.
+
+        Returns:
+            The file and its words; put them on a sheet, and keep that away from the file.
+
+        Raises:
+            WrongPassphrase: Nothing was written.
+            BackupExists, BackupRefused: There is a file of that name; or the store is too large.
+            StorageFull: There is no room.
+        """
+        return await make_backup(
+            self._agent, Path(path), passphrase=passphrase, parameters=parameters
+        )
+
     async def doctor(self) -> list[Finding]:
         """Look at everything that has to be in order. Changes nothing."""
         return await examine(self._agent)
 
+    async def wipe(self, *, announce: bool = True) -> Wiped:
+        """Destroy everything that this device holds, and say so to its agency if that is possible.
+
+        An ops holder's device takes itself out of the manifest; another asks its colleagues to. It
+        is destroyed in any case, also without the network. This client is closed afterwards.
+
+        Args:
+            announce: False says nothing to anybody.
+
+        Returns:
+            Whether anybody was told, and why not.
+        """
+        return await wipe_device(self._agent, self._home, announce=announce)
+
+    async def change_passphrase(
+        self, old: str, new: str, *, parameters: PassphraseParameters | None = None
+    ) -> None:
+        """Wrap this device's secrets under another passphrase.
+
+        Args:
+            old: The passphrase of now.
+            new: At least 15 characters, or six words, and none that a guesser tries early.
+            parameters: What trying one passphrase shall cost; None leaves it as it is.
+
+        Raises:
+            WrongPassphrase: The old one is another. Nothing was changed.
+            PassphraseTooWeak: With the reason. Nothing was changed.
+            StorageFull: There is no room. The old one stays.
+        """
+        keyring = self._agent.keyring
+        await asyncio.to_thread(keyring.check_passphrase_again, old)
+        known = (keyring.agency_code, keyring.program)
+        await asyncio.to_thread(check_new_passphrase, new, known=known)
+        stretched = await asyncio.to_thread(keyring.stretch_anew, new, parameters=parameters)
+        # Written on the loop, where every other change of the keyring is made too.
+        keyring.take_passphrase(stretched)
+
+    async def lock(self) -> AsyncLockedDevice:
+        """Let go of every secret and of the store, and go on listening only.
+
+        Ends `events()`. What is asked of this client from then on raises `DeviceLocked`.
+
+        Returns:
+            The locked device, which opens again with the passphrase.
+        """
+        if self._is_locked:
+            raise DeviceLocked
+        self._is_locked = True
+        following = tuple(self._following)
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
+        await self._agent.lock()
+        return AsyncLockedDevice(self._home, self._ports)
+
     async def aclose(self) -> None:
         """Let go of the relay and the store; closing twice is fine."""
-        await self._agent.aclose()
+        if not self._is_locked:
+            await self._agent.aclose()
+
+
+class AsyncLockedDevice:
+    """A device without its passphrase: it listens, and deletes what has expired. Make with `open`.
+
+    What it can't do is everything else: no message is opened, shown, sent or acknowledged.
+    """
+
+    def __init__(self, home: Path, ports: Ports) -> None:
+        self._home = home
+        self._ports = ports
+        self._clocks = Clocks(ports.clock or SystemClock(), MarkFile(home))
+
+    @classmethod
+    async def open(
+        cls,
+        home: Path | str | None = None,
+        *,
+        relay_port: ConnectRelay | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        store: Store | None = None,
+    ) -> Self:
+        """Take the device in a folder as it lies there, without its passphrase.
+
+        Args:
+            home: As for `AsyncClient.open`.
+            relay_port: As there.
+            clock: As there.
+            entropy: As there.
+            store: As there.
+
+        Raises:
+            StoreMissing: There is no device, or it was not opened since an upgrade.
+            StoreDamaged: What it listens with can't be read.
+        """
+        folder = _folder(home)
+        await asyncio.to_thread(read_listening, folder)
+        return cls(folder, Ports(relay_port, clock, entropy, store))
+
+    @property
+    def home(self) -> Path:
+        """The device's folder."""
+        return self._home
+
+    async def listen(self) -> AsyncGenerator[int, None]:
+        """Yield the newest number of the mailbox, at once and whenever it has grown.
+
+        Connects again by itself. A number says that something came, and nothing of what.
+        """
+        async with aclosing(listen(self._home, self._ports)) as told:
+            async for latest in told:
+                yield latest
+
+    async def believed_now(self) -> Instant:
+        """Ask the relay for the time; where it does not answer, go by the clocks here.
+
+        Raises:
+            ClockDoubted: No time is to be believed, so nothing should be erased.
+        """
+        return await believe(self._home, self._ports, self._clocks)
+
+    async def erase_due(self, now: Instant) -> int:
+        """Delete the keys whose time has passed; returns how many.
+
+        Args:
+            now: What `believed_now` gives: nothing brings back what is deleted.
+
+        Raises:
+            StoreInUse: A program has the device open, and erases by itself.
+            StoreDamaged, StoreTooNew, StorageFull: Nothing was changed.
+        """
+        return await asyncio.to_thread(erase_due, self._home, now)
+
+    async def unlock(self, passphrase: str) -> AsyncClient:
+        """Open the device; what the former client had open is open in the one that this gives.
+
+        Raises:
+            As `AsyncClient.open`.
+        """
+        agent = await open_device(
+            self._home, passphrase=passphrase, accept_older_copy=False, ports=self._ports
+        )
+        return AsyncClient(agent, self._home, self._ports)
 
 
 def _folder(home: Path | str | None) -> Path:

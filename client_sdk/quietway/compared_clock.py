@@ -33,6 +33,10 @@ class ComparedClock:
         """Return the time, set right as far as that is known."""
         return self._clock.now() - self._ahead
 
+    def steady(self) -> int:
+        """Return what the machine's steady clock says: nobody sets it, so nothing sets it right."""
+        return self._clock.steady()
+
     def machine_now(self) -> Instant:
         """Return what the machine's own clock says."""
         return self._clock.now()

@@ -7,11 +7,26 @@ Spec: docs/reference/sdk.md.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quietway.agent import compare_clocks
-from quietway.errors import QuietwayError, RelayUnreachable, StoreRolledBack, Unreachable
+from quietway.errors import (
+    DirectoryStale,
+    IdentityChanged,
+    QuietwayError,
+    RelayRefused,
+    RelayUnreachable,
+    StoreRolledBack,
+    Unreachable,
+)
 from quietway.history import count_notices
+from quietway.own.findings import (
+    look_at_devices,
+    look_at_holders,
+    look_at_review,
+    look_at_root,
+)
+from quietway.publishing import NOT_ENROLLED
 from quietway.reports import Finding
 from quietway.speaking import list_outbox, list_partners
 from quietway_crypto.suites import available_suites
@@ -23,6 +38,11 @@ if TYPE_CHECKING:
 
     from quietway.agent import Agent
 
+_OUT: Final = (
+    "If your agency took it away, ask an ops holder: it comes back as a new device, after a wipe. "
+    "If the relay never took this agency in, found it again with a new one-time code."
+)
+
 
 async def examine(agent: Agent) -> list[Finding]:
     """Look at everything, the nearest first."""
@@ -30,11 +50,16 @@ async def examine(agent: Agent) -> list[Finding]:
         _look_at_store,
         _look_at_suites,
         _look_at_relay,
+        _look_at_erasing,
         _look_at_manifest,
         _look_at_keys,
         _look_at_partners,
         _look_at_outbox,
         _look_at_notices,
+        look_at_root,
+        look_at_holders,
+        look_at_devices,
+        look_at_review,
     )
     return [await look(agent) for look in looks]
 
@@ -60,6 +85,8 @@ async def _look_at_suites(agent: Agent) -> Finding:
 async def _look_at_relay(agent: Agent) -> Finding:
     try:
         compare_clocks(agent.compared.machine_now(), await agent.relay.read_clock())
+        # Whoever was taken away is not told so by a list: the relay shows them none any more.
+        await agent.relay.directory(agent.directory.cursor)
     except RelayUnreachable:
         return Finding(
             "relay and clock",
@@ -68,8 +95,17 @@ async def _look_at_relay(agent: Agent) -> Finding:
             "Check the network. What was written is kept, and goes out when the relay answers.",
         )
     except QuietwayError as problem:
+        if isinstance(problem, RelayRefused) and problem.code == NOT_ENROLLED:
+            return Finding("relay and clock", False, "The relay lets this device in no more.", _OUT)  # noqa: FBT003 - as above
         return _from_problem("relay and clock", problem)
     return Finding("relay and clock", True, "The relay answers, and the clocks agree.")  # noqa: FBT003 - as above
+
+
+async def _look_at_erasing(agent: Agent) -> Finding:
+    problem = agent.clocks.problem
+    if problem is not None:
+        return _from_problem("erasing", problem)
+    return Finding("erasing", True, "What has expired is erased in its time.")  # noqa: FBT003 - as above
 
 
 async def _look_at_manifest(agent: Agent) -> Finding:
@@ -102,7 +138,13 @@ async def _look_at_keys(agent: Agent) -> Finding:
 
 
 async def _look_at_partners(agent: Agent) -> Finding:
-    partners = list_partners(agent)
+    partners, now = list_partners(agent), agent.clock.now()
+    for partner in partners:
+        match agent.directory.hindrance(partner.agency_id, now):
+            case "identity_changed":
+                return _from_problem("partners", IdentityChanged(partner.agency_code))
+            case "stale_directory":
+                return _from_problem("partners", DirectoryStale(partner.agency_code))
     silent = [partner.agency_code for partner in partners if not partner.programs]
     return Finding(
         "partners",

@@ -8,6 +8,8 @@
     │   ├── StoreRolledBack       an older copy was put back
     │   ├── StoreTooNew           written by a newer version
     │   ├── StoreDamaged          unreadable
+    │   ├── PepperMissing         what no passphrase replaces is not here
+    │   ├── DeviceLocked          it was locked, and opens nothing any more
     │   ├── WrongPassphrase
     │   ├── PassphraseTooWeak     nothing was written under it
     │   └── StorageFull
@@ -16,12 +18,32 @@
     │   ├── RelayRefused          with the relay's problem code
     │   ├── InsecureRelay         http:// beyond this machine
     │   └── ClockError            this machine's clock is wrong
+    ├── ClockDoubted              nothing is erased by this machine's clock
     ├── TrustError                who is who
     │   ├── UnknownPartner        no invitation of theirs was accepted
     │   ├── IdentityChanged       not the root key that was compared
+    │   ├── FingerprintDiffers    what was read out is not the root key held here
     │   ├── DirectoryRefused      the relay served what its signer did not sign, or something older
+    │   ├── DirectoryStale        nobody vouched for an agency's devices for a week
+    │   ├── OutpacedByColleague   another ops holder changed the manifest first
     │   └── Unreachable           a device without a live epoch key
+    ├── RecoveryError             what brings an agency or a device back
+    │   ├── WordsRefused          not the words that were written down
+    │   ├── RootOffline           it takes the words of the printed sheet
+    │   ├── TooFewCustodians      more people are needed
+    │   ├── RecoveryFileRefused   not whole, altered, or another agency's
+    │   ├── BackupExists          there is a file of that name
+    │   └── BackupRefused         not opened, too large, or of a device that left
     ├── ContentRefused            what was to be said breaks a rule; nothing was sealed
+    ├── RoleRefused               the roles of a device do not allow it; nothing was sealed
+    ├── MembershipError           the agency's own devices
+    │   ├── LinkRefused           what was shown is not what was compared
+    │   ├── NotYetApproved        no manifest certifies this device yet
+    │   ├── NotAgencyOwned        the machine is somebody's own, and that was not said
+    │   ├── OpsKeyMissing         this device decides nothing about others
+    │   ├── SecretAwaited         a linked device can't invite yet
+    │   ├── SnapshotAwaited       a linked device does not know the cases yet
+    │   └── SnapshotRefused       not approved, changed, or another device's
     ├── NotFound                  no such referral, message or case in this store
     └── ImportRefused             a file that can't become a referral, with reason and field
 
@@ -77,8 +99,9 @@ class StoreRolledBack(StoreError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This is an older copy of the store: what came and went since it was made is missing "
-            "here. Put the newest copy back, or, if there is none, "
+            "This is an older copy of the store, or a backup of this device was restored on "
+            "another machine: what came and went meanwhile is missing here. If it runs elsewhere, "
+            "use that one only. Else put the newest copy back, or, if there is none, "
             "go on with `quietway doctor --accept-older-copy`; no sequence number is used twice."
         )
 
@@ -104,6 +127,27 @@ class StoreDamaged(StoreError):
             "nothing was changed."
         )
         self.part = part
+
+
+class PepperMissing(StoreError):
+    """The pepper that the keyring is under lies neither in the folder nor with the system."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The pepper that belongs to this keyring is not here, and no passphrase opens it "
+            "without. Unlock the system's own keyring, or put the whole folder back where it "
+            "was; nothing was changed."
+        )
+
+
+class DeviceLocked(StoreError):
+    """The device was locked, and this client has let go of its secrets."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This device is locked and opens nothing. Unlock it with the passphrase, and go on "
+            "with the client that this gives."
+        )
 
 
 class WrongPassphrase(StoreError):
@@ -192,6 +236,33 @@ class ClockError(RelayError):
         self.skew_ms = skew_ms
 
 
+_CLOCK_ADVICE: Final = {
+    "differs": "The relay says another time than this machine. Set the clock.",
+    "behind": "This machine's clock is behind a time that was right before. Set the clock.",
+    "jumped": "This machine's clock was set, or stood still, while the relay could not be asked. "
+    "Set it right if it is not, then run `quietway sync` while the relay answers.",
+    "unconfirmed": "No relay has confirmed this machine's clock since quietway last ran. Run "
+    "`quietway sync` while the relay answers.",
+}
+"""What to do next, by reason."""
+
+
+class ClockDoubted(QuietwayError):
+    """This machine's clock may be wrong, so nothing is erased by it.
+
+    Attributes:
+        reason: `differs`, `behind`, `jumped` or `unconfirmed`.
+        off_ms: How far the clock is ahead of what it was compared with.
+    """
+
+    def __init__(self, reason: str, off_ms: int) -> None:
+        super().__init__(
+            f"Nothing that has expired is erased for now. {_CLOCK_ADVICE.get(reason, '')}"
+        )
+        self.reason = str(reason)
+        self.off_ms = off_ms
+
+
 class TrustError(QuietwayError):
     """Something about who is who."""
 
@@ -218,6 +289,18 @@ class IdentityChanged(TrustError):
         self.agency = agency
 
 
+class FingerprintDiffers(TrustError):
+    """What an agency read out is not the root key that is pinned here."""
+
+    def __init__(self, agency: str) -> None:
+        super().__init__(
+            f"Stop: what was read out is not the identity that is held here for {agency}. Send "
+            "them nothing. Call someone you know there, by a number you already had; if it "
+            "differs again, that invitation is not theirs: ask for another."
+        )
+        self.agency = agency
+
+
 class DirectoryRefused(TrustError):
     """The relay served a directory object that does not hold.
 
@@ -235,6 +318,32 @@ class DirectoryRefused(TrustError):
         self.reason = reason
 
 
+class DirectoryStale(TrustError):
+    """Nobody vouched for an agency's manifest within the last week, so it may be an old one.
+
+    Attributes:
+        agency: The agency, by its code where that is known.
+    """
+
+    def __init__(self, agency: str) -> None:
+        super().__init__(
+            f"What is known of {agency}'s devices is older than a week, so one of them may be lost "
+            "by now and nothing is sealed to them. Your message waits until theirs are switched on "
+            "again; if it is urgent, call them."
+        )
+        self.agency = agency
+
+
+class OutpacedByColleague(TrustError):
+    """Another device of this agency changed the manifest first; nothing of this change was made."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Somebody else of your agency changed its list of devices a moment ago, so yours was "
+            "not taken. Look at the list as it is now, then decide again."
+        )
+
+
 class Unreachable(TrustError):
     """A device has published no key for now, so nothing can be sealed to it.
 
@@ -250,6 +359,112 @@ class Unreachable(TrustError):
         self.device = device
 
 
+class RecoveryError(QuietwayError):
+    """Something about what brings an agency or a device back."""
+
+
+class WordsRefused(RecoveryError):
+    """Words that were typed are not the words that were written down. The sentence holds none.
+
+    Attributes:
+        number: Which word is not in the list, from 1; None where each of them is.
+        person: Whose words they are, from 1 in the order they were given; None for one's own.
+    """
+
+    def __init__(
+        self, sentence: str, *, number: int | None = None, person: int | None = None
+    ) -> None:
+        whose = "" if person is None else f"The words of person {person}: "
+        super().__init__(f"{whose}{sentence}")
+        self.number = number
+        self.person = person
+
+
+class RootOffline(RecoveryError):
+    """The agency's root key lies on paper, and this asks for it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The agency's root key is not on this device any more. Type its 24 words from the "
+            "printed sheet; they are used once and not kept."
+        )
+
+
+class TooFewCustodians(RecoveryError):
+    """It takes more people to open this recovery file.
+
+    Attributes:
+        needed: How many it takes.
+        given: How many gave their words.
+    """
+
+    def __init__(self, needed: int, given: int) -> None:
+        super().__init__(
+            f"It takes the words of {needed} custodians to open this recovery file, and those of "
+            f"{given} are here. Ask another of them, then try again."
+        )
+        self.needed = needed
+        self.given = given
+
+
+_RECOVERY_ADVICE: Final = {
+    "malformed": "It is not one whole recovery file of this version: look for another copy.",
+    "altered": "What it holds is not the agency's root key: look for another copy, and keep this "
+    "one, because somebody changed it.",
+    "other_agency": "It is another agency's: look for your own.",
+}
+
+
+class RecoveryFileRefused(RecoveryError):
+    """A recovery file was not taken.
+
+    Attributes:
+        reason: `malformed`, `altered` or `other_agency`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The recovery file was not taken ({reason}). {_RECOVERY_ADVICE.get(reason, '')} "
+            "Nothing was changed."
+        )
+        self.reason = reason
+
+
+_BACKUP_ADVICE: Final = {
+    "not_opened": "Passphrase, words and file do not belong together, or the file was altered: "
+    "try each of them again.",
+    "malformed": "It opened, and is no backup of this version: look for another one.",
+    "too_large": "There is more in this store than a backup holds (1 GiB).",
+    "departed": "Its device does not belong to the agency any more: link this machine as a new "
+    "device instead.",
+}
+
+
+class BackupExists(RecoveryError):
+    """There is a file of that name; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is a file of that name already, and it was left as it is. Name another one, or "
+            "a folder: the backup then gets a name that tells nothing."
+        )
+
+
+class BackupRefused(RecoveryError):
+    """A backup was not made, or not taken.
+
+    Attributes:
+        reason: `not_opened`, `malformed`, `too_large` or `departed`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The backup was refused ({reason}). {_BACKUP_ADVICE.get(reason, '')} Nothing was "
+            "changed."
+        )
+        self.reason = reason
+
+
 class ContentRefused(QuietwayError):
     """What was to be said breaks a rule of the dictionary.
 
@@ -259,8 +474,117 @@ class ContentRefused(QuietwayError):
     """
 
     def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"Nothing was sealed: {field} {reason}")
+        super().__init__(f"Nothing was done: {field} {reason}")
         self.field = field
+        self.reason = reason
+
+
+class RoleRefused(QuietwayError):
+    """The roles in a device's certificate do not allow what was to be said.
+
+    Attributes:
+        kind: The content type.
+        direction: `sent` or `received`: which side of the rule it is.
+        roles: The roles that may.
+    """
+
+    def __init__(self, kind: str, direction: str, roles: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Nothing was sealed: {kind} is {direction} by {', '.join(roles)} only. Ask an ops "
+            "holder of the agency to change the roles of the device, or choose another recipient."
+        )
+        self.kind = kind
+        self.direction = direction
+        self.roles = roles
+
+
+class MembershipError(QuietwayError):
+    """Something about the agency's own devices."""
+
+
+class LinkRefused(MembershipError):
+    """What was shown is not what two people compared.
+
+    Attributes:
+        field: What differs: `words`, `certificate`, `agency`, `root_key`, `manifest`, `device`
+            or `approvals`.
+    """
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            f"This does not belong together ({field}). Nothing was approved or joined: begin anew "
+            "from the new device's screen, and compare all words aloud."
+        )
+        self.field = field
+
+
+class NotYetApproved(MembershipError):
+    """No manifest certifies this device yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This device is not approved yet. Ask the ops holder who answered it, or a second "
+            "one where your agency asks for two; then join again with the same words."
+        )
+
+
+class NotAgencyOwned(MembershipError):
+    """The machine is somebody's own, and that was not said.
+
+    Attributes:
+        device: Which, in text form.
+    """
+
+    def __init__(self, device: str) -> None:
+        super().__init__(
+            f"{device} is not on a machine of the agency. Use one that is, or say that a private "
+            "machine is meant to be let in."
+        )
+        self.device = device
+
+
+class OpsKeyMissing(MembershipError):
+    """This device holds no ops key, so it decides nothing about others."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This device does not decide about others. Ask an ops holder of your agency, whose "
+            "device does."
+        )
+
+
+class SecretAwaited(MembershipError):
+    """A linked device does not hold yet what the agency's invitations are made of."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This device does not know yet what your agency's invitations are made of. Synchronise "
+            "the device that approved it, then this one; or invite from there."
+        )
+
+
+class SnapshotAwaited(MembershipError):
+    """A linked device says nothing about cases before it knows how they stand."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was sealed: this device does not know yet how its cases stand. Ask a "
+            "colleague to give it a snapshot, then synchronise."
+        )
+
+
+class SnapshotRefused(MembershipError):
+    """A snapshot is not taken in, or not given.
+
+    Attributes:
+        reason: `approvals`, `digest`, `form`, `giver`, `roles` or `size`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The snapshot was refused ({reason}) and nothing of it was kept. Have another one "
+            "given, by a device that may see as much as the new one."
+        )
         self.reason = reason
 
 

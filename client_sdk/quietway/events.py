@@ -8,12 +8,15 @@ Spec: docs/reference/sdk.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from quietway_schemas.content.base import ContentModel
-    from quietway_schemas.ids import AgencyId, ConversationId, MessageId
+    from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, MessageId
     from quietway_schemas.instants import Instant
+
+SenderStanding: TypeAlias = Literal["current", "retired", "revoked"]
+"""How the device that signed a message stands with its agency now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,11 @@ class Received:
         content: What it says.
         gap: True while something that was said before it in its conversation has not arrived.
         audience_known: False until the list of who else reads along has arrived.
+        sender_standing: How the device that signed it stands now: `current`; `retired`, where it
+            was given back since; `revoked`, where it may be in other hands since.
+        sent_to: Where a colleague's device said it, on behalf of this agency: the agencies that it
+            was said to, as far as they are known. Empty for what others said.
+        by_colleague: True where another device of this agency said it.
     """
 
     message_id: MessageId
@@ -39,6 +47,9 @@ class Received:
     content: ContentModel = field(repr=False)
     gap: bool = False
     audience_known: bool = True
+    sender_standing: SenderStanding = "current"
+    sent_to: tuple[AgencyId, ...] = ()
+    by_colleague: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +97,125 @@ class ConnectionBack:
     """The relay answers again."""
 
 
-Event: TypeAlias = Received | SentStored | GapSeen | DeadLettered | ConnectionLost | ConnectionBack
+@dataclass(frozen=True, slots=True)
+class ErasingPaused:
+    """Nothing that has expired is erased, because this machine's clock may be wrong.
+
+    Attributes:
+        problem: The error's sentence, which says what to do next.
+    """
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """What came was signed by a device that had left its agency. It was kept, and not shown.
+
+    Attributes:
+        message_id: What it calls itself.
+        sender_agency: Whose device it was.
+        at: When it was opened.
+    """
+
+    message_id: MessageId
+    sender_agency: AgencyId
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProposed:
+    """An ops holder proposes a device, or other roles for one, and asks the others to agree.
+
+    Attributes:
+        device: Which.
+        program: The program it would belong to.
+        roles: The roles it would have.
+        is_new: False where it is certified already.
+        proposed_by: The device that asks.
+    """
+
+    device: DeviceId
+    program: str
+    roles: tuple[str, ...]
+    is_new: bool
+    proposed_by: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLeaving:
+    """A device of this agency was wiped, and asks to be retired.
+
+    Attributes:
+        device: Which.
+        at: When.
+    """
+
+    device: DeviceId
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDevicesChanged:
+    """Devices came to this agency, or left it. Tell your user: an unexpected one is an alarm.
+
+    It stays in the store until it is acknowledged.
+
+    Attributes:
+        version: Of the manifest that says so.
+        added: Devices that are certified since.
+        departed: Devices that are not any more.
+    """
+
+    version: int
+    added: tuple[DeviceId, ...]
+    departed: tuple[DeviceId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotOffered:
+    """Somebody offers a snapshot to a new device; ops holders are asked to approve it.
+
+    Attributes:
+        snapshot_id: Its name.
+        to: The new device.
+        statuses: How many status indicators are in it.
+        referrals: How many referrals.
+    """
+
+    snapshot_id: bytes
+    to: DeviceId
+    statuses: int
+    referrals: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """This device took a snapshot in, or refused it.
+
+    Attributes:
+        snapshot_id: Its name.
+        messages: How many messages came with it.
+        problem: Why it was refused, in a sentence; empty where it was not.
+    """
+
+    snapshot_id: bytes
+    messages: int
+    problem: str = ""
+
+
+Event: TypeAlias = (
+    Received
+    | SentStored
+    | GapSeen
+    | DeadLettered
+    | Quarantined
+    | OwnDevicesChanged
+    | DeviceProposed
+    | DeviceLeaving
+    | SnapshotOffered
+    | SnapshotTaken
+    | ConnectionLost
+    | ConnectionBack
+    | ErasingPaused
+)

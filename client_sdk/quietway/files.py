@@ -51,6 +51,24 @@ def write_durably(path: Path, content: bytes) -> None:
             beside.unlink()
 
 
+@contextmanager
+def overwrite_former(path: Path) -> Iterator[None]:
+    """Write zeros over what a file held before it is replaced inside, once it has been.
+
+    A rename only lets go of the former bytes. Disks that move their blocks may keep them all the
+    same, so nothing may rest on this: it makes a find less likely, and costs next to nothing.
+    """
+    if os.name != "posix" or not path.exists():  # Windows lets no open file be replaced.
+        yield
+        return
+    with path.open("r+b") as former:
+        length = os.fstat(former.fileno()).st_size
+        yield
+        former.write(bytes(length))
+        former.flush()
+        os.fsync(former.fileno())
+
+
 def copy_durably(source: Path, target: Path) -> None:
     """Copy a file, as `write_durably` writes it."""
     write_durably(target, source.read_bytes())

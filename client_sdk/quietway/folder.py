@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.errors import StoreExists, StoreMissing
 from quietway.files import make_private_folder
+from quietway.keyring.body import draw_secrets
 from quietway.keyring.keyring import Keyring
 from quietway.store import DATABASE_FILE
 from quietway.store.lock import FolderLock
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from quietway.keyring.body import Founding
+    from quietway.keyring.body import DeviceSecrets, Founding
     from quietway.ports import Entropy
     from quietway.store.sqlcipher import SqlCipherStore
     from quietway_crypto.passphrase import PassphraseParameters
@@ -49,8 +50,19 @@ def found_folder(
     entropy: Entropy,
     parameters: PassphraseParameters,
     founding: Founding,
+    secrets: DeviceSecrets | None = None,
+    pepper_in_system: bool = False,
 ) -> OpenFolder:
     """Make a new device in a folder, which is made where there is none.
+
+    Args:
+        folder: Where it shall lie.
+        passphrase: At least 15 characters, or 6 words.
+        entropy: Where secrets come from.
+        parameters: What it shall cost to try one passphrase.
+        founding: What is no secret.
+        secrets: Of a device that was linked; None draws those of a new agency.
+        pepper_in_system: As for `Keyring.create`.
 
     Raises:
         StoreExists: There is a device in it already. It was not touched.
@@ -62,18 +74,24 @@ def found_folder(
         raise StoreExists
     make_private_folder(folder)
     with _locking(folder) as lock:
-        keyring = Keyring.create(
+        keyring = Keyring.keep_secrets(
             folder / KEYRING_FILE,
+            secrets or draw_secrets(founding, entropy=entropy),
             passphrase=passphrase,
             entropy=entropy,
             parameters=parameters,
-            founding=founding,
+            pepper_in_system=pepper_in_system,
         )
         return _open_store(folder, keyring, lock)
 
 
 def open_folder(
-    folder: Path, *, passphrase: str, entropy: Entropy, accept_older_copy: bool = False
+    folder: Path,
+    *,
+    passphrase: str,
+    entropy: Entropy,
+    accept_older_copy: bool = False,
+    parameters: PassphraseParameters | None = None,
 ) -> OpenFolder:
     """Open the device in a folder.
 
@@ -82,11 +100,13 @@ def open_folder(
         passphrase: As typed.
         entropy: For what is written later.
         accept_older_copy: Go on with an older copy of the store; what it lacks is lost.
+        parameters: What trying one passphrase shall cost from now on, where that is more.
 
     Raises:
         StoreMissing: There is no device in it.
         StoreInUse: Another program has the folder open.
         WrongPassphrase: Nothing was changed.
+        PepperMissing: The keyring's pepper is not here. Nothing was changed.
         StoreRolledBack: An older copy was put back. Nothing was changed.
         StoreTooNew: A newer version wrote it. Nothing was changed.
         StoreDamaged: A file can't be read.
@@ -96,7 +116,9 @@ def open_folder(
         raise StoreMissing
     make_private_folder(folder)
     with _locking(folder) as lock:
-        keyring = Keyring.unlock(folder / KEYRING_FILE, passphrase=passphrase, entropy=entropy)
+        keyring = Keyring.unlock(
+            folder / KEYRING_FILE, passphrase=passphrase, entropy=entropy, parameters=parameters
+        )
         missing = not (folder / DATABASE_FILE).exists()
         if missing and not accept_older_copy:
             # Judged before an empty store is made in the place of the one that should be here.
@@ -111,7 +133,10 @@ def _open_store(
 
     store = SqlCipherStore.open(folder, key=keyring.store_key, store_id=keyring.store_id, lock=lock)
     try:
-        if not accept_older_copy:
+        if accept_older_copy:
+            # Whoever has the newer copy may hold what these still open; new ones are published.
+            keyring.destroy_epoch_seeds()
+        else:
             keyring.check_generation(store.generation)
         store.write_generation(keyring.next_generation(above=store.generation))
         keyring.settle_generation()

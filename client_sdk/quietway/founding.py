@@ -17,25 +17,32 @@ from typing import TYPE_CHECKING
 
 from quietway.agent import Agent, compare_clocks
 from quietway.ambient import SystemClock, SystemEntropy
-from quietway.errors import ContentRefused, PassphraseTooWeak, StoreExists
-from quietway.faces import saying_refusals
+from quietway.errors import ContentRefused, StoreExists
+from quietway.faces.saying import saying_refusals
 from quietway.files import make_private_folder
 from quietway.folder import KEYRING_FILE, found_folder, open_folder
-from quietway.keyring.body import ID_BYTES, SEED_BYTES, Founding
+from quietway.high_water import MarkFile
+from quietway.keyring.body import ID_BYTES, SEED_BYTES, Founding, draw_secrets
 from quietway.keyring.keyring import Keyring
+from quietway.keyring.passphrase_rules import check_new_passphrase
+from quietway.own.standing import await_both
+from quietway.pending import forget_pending, is_pending
 from quietway.transport.address import require_safe_address
-from quietway_crypto.errors import PassphraseRefusedError
-from quietway_crypto.passphrase import PassphraseParameters, check_passphrase
+from quietway_crypto.passphrase import PassphraseParameters
 from quietway_crypto.signing import SigningKey
+from quietway_protocol.request_signature import ROOT
 from quietway_schemas.codebook.lists import check
 from quietway_schemas.ids import DeviceId
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from quietway.keyring.body import DeviceSecrets
     from quietway.ports import Clock, Entropy, Relay, Store
+    from quietway_schemas.ids import AgencyId
 
-ConnectRelay = Callable[["SigningKey", "DeviceId"], "Relay"]
+ConnectRelay = Callable[["SigningKey", "DeviceId | AgencyId"], "Relay"]
+"""Gives the relay as a device sees it, or an agency's root key, which reads the directory alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,11 @@ class Ports:
     clock: Clock | None = None
     entropy: Entropy | None = None
     store: Store | None = None
+
+    def connect(self, url: str) -> ConnectRelay:
+        """Give what leads to the relay at an address."""
+        clock, entropy = self.clock or SystemClock(), self.entropy or SystemEntropy()
+        return self.relay or _over_the_network(url, clock, entropy)
 
 
 async def found_device(
@@ -58,18 +70,24 @@ async def found_device(
     program: str,
     roles: tuple[str, ...],
     parameters: PassphraseParameters | None,
+    system_keyring: bool,
     ports: Ports,
 ) -> Agent:
     """Found an agency with its first device; see `AsyncClient.found`."""
     founding = Founding(relay, agency_code, program, tuple(sorted(set(roles))))
-    _check(founding, passphrase, ports)
+    check_founding(founding, passphrase, ports)
     if (home / KEYRING_FILE).exists():
         agent = await _resume(home, passphrase, founding, ports)
     else:
-        await _meet_relay(founding, ports)
+        await meet_relay(founding, ports)
         with saying_refusals():
-            agent = await _make(
-                home, passphrase, founding, parameters or PassphraseParameters.DEFAULT, ports
+            agent = await make_device(
+                home,
+                passphrase,
+                founding,
+                parameters or PassphraseParameters.DEFAULT,
+                ports,
+                system_keyring=system_keyring,
             )
     try:
         await agent.check_clock()
@@ -83,44 +101,66 @@ async def found_device(
 
 
 async def open_device(
-    home: Path, *, passphrase: str, accept_older_copy: bool, ports: Ports
+    home: Path,
+    *,
+    passphrase: str,
+    accept_older_copy: bool,
+    ports: Ports,
+    parameters: PassphraseParameters | None = None,
 ) -> Agent:
     """Open the device in a folder; see `AsyncClient.open`."""
     entropy = ports.entropy or SystemEntropy()
     if ports.store is not None:
         keyring = await asyncio.to_thread(
-            Keyring.unlock, home / KEYRING_FILE, passphrase=passphrase, entropy=entropy
+            Keyring.unlock,
+            home / KEYRING_FILE,
+            passphrase=passphrase,
+            entropy=entropy,
+            parameters=parameters,
         )
-        return await _load(keyring, ports.store, ports, accept_older_copy=accept_older_copy)
+        if accept_older_copy:
+            keyring.destroy_epoch_seeds()
+        return await _load(home, keyring, ports.store, ports, accept_older_copy=accept_older_copy)
     opened = await asyncio.to_thread(
         open_folder,
         home,
         passphrase=passphrase,
         entropy=entropy,
         accept_older_copy=accept_older_copy,
+        parameters=parameters,
     )
-    return await _load(opened.keyring, opened.store, ports, accept_older_copy=accept_older_copy)
+    return await _load(
+        home, opened.keyring, opened.store, ports, accept_older_copy=accept_older_copy
+    )
 
 
-async def _make(
+async def make_device(
     home: Path,
     passphrase: str,
     founding: Founding,
     parameters: PassphraseParameters,
     ports: Ports,
+    *,
+    system_keyring: bool = False,
+    secrets: DeviceSecrets | None = None,
 ) -> Agent:
+    """Make a device in a folder: of a new agency, or with secrets one that was linked."""
     entropy = ports.entropy or SystemEntropy()
+    if secrets is None:
+        # Who asked here to be linked, and founds instead, would wait for what nobody sends.
+        forget_pending(home)
     if ports.store is not None:
         make_private_folder(home)
         keyring = await asyncio.to_thread(
-            Keyring.create,
+            Keyring.keep_secrets,
             home / KEYRING_FILE,
+            secrets or draw_secrets(founding, entropy=entropy),
             passphrase=passphrase,
             entropy=entropy,
             parameters=parameters,
-            founding=founding,
+            pepper_in_system=system_keyring,
         )
-        return await _load(keyring, ports.store, ports)
+        return await _load(home, keyring, ports.store, ports)
     made = await asyncio.to_thread(
         found_folder,
         home,
@@ -128,8 +168,10 @@ async def _make(
         entropy=entropy,
         parameters=parameters,
         founding=founding,
+        secrets=secrets,
+        pepper_in_system=system_keyring,
     )
-    return await _load(made.keyring, made.store, ports)
+    return await _load(home, made.keyring, made.store, ports)
 
 
 async def _resume(home: Path, passphrase: str, founding: Founding, ports: Ports) -> Agent:
@@ -138,7 +180,7 @@ async def _resume(home: Path, passphrase: str, founding: Founding, ports: Ports)
     try:
         if await _goes_on(agent, founding):
             return agent
-        await _meet_relay(founding, ports)
+        await meet_relay(founding, ports)
         await agent.publisher.forget_manifest()
         agent.keyring.found_anew(founding)
     except BaseException:
@@ -163,11 +205,12 @@ async def _goes_on(agent: Agent, founding: Founding) -> bool:
     return same
 
 
-async def _meet_relay(founding: Founding, ports: Ports) -> None:
+async def meet_relay(founding: Founding, ports: Ports) -> None:
     """Ask the relay for the time, as nobody in particular."""
     clock, entropy = ports.clock or SystemClock(), ports.entropy or SystemEntropy()
-    connect = ports.relay or _over_the_network(founding.relay, clock, entropy)
-    relay = connect(SigningKey(entropy.draw(SEED_BYTES)), DeviceId(entropy.draw(ID_BYTES)))
+    relay = ports.connect(founding.relay)(
+        SigningKey(entropy.draw(SEED_BYTES)), DeviceId(entropy.draw(ID_BYTES))
+    )
     try:
         compare_clocks(clock.now(), await relay.read_clock())
     finally:
@@ -175,17 +218,22 @@ async def _meet_relay(founding: Founding, ports: Ports) -> None:
 
 
 async def _load(
-    keyring: Keyring, store: Store, ports: Ports, *, accept_older_copy: bool = False
+    home: Path, keyring: Keyring, store: Store, ports: Ports, *, accept_older_copy: bool = False
 ) -> Agent:
     clock, entropy = ports.clock or SystemClock(), ports.entropy or SystemEntropy()
     try:
-        connect = ports.relay or _over_the_network(keyring.relay, clock, entropy)
+        if is_pending(home):
+            # A device that was linked: what it waits for is written down before it first speaks.
+            await store.commit(await_both())
+            forget_pending(home)
+        connect = ports.connect(keyring.relay)
         return await Agent.load(
             keyring=keyring,
             store=store,
             relay=connect(keyring.identity, keyring.device),
             clock=clock,
             entropy=entropy,
+            mark=MarkFile(home),
             accept_older_copy=accept_older_copy,
         )
     except BaseException:
@@ -196,22 +244,20 @@ async def _load(
 def _over_the_network(url: str, clock: Clock, entropy: Entropy) -> ConnectRelay:
     from quietway.transport.http import HttpRelay  # noqa: PLC0415 - a sandbox loads no network
 
-    def connect(identity: SigningKey, device: DeviceId) -> Relay:
-        return HttpRelay(url, device=str(device), identity=identity, clock=clock, entropy=entropy)
+    def connect(identity: SigningKey, who: DeviceId | AgencyId) -> Relay:
+        key_id = str(who) if isinstance(who, DeviceId) else f"{ROOT}{who}"
+        return HttpRelay(url, key_id=key_id, identity=identity, clock=clock, entropy=entropy)
 
     return connect
 
 
-def _check(founding: Founding, passphrase: str, ports: Ports) -> None:
+def check_founding(founding: Founding, passphrase: str, ports: Ports) -> None:
     """Refuse what could not be founded, before anything is written."""
     if ports.relay is None:
         require_safe_address(founding.relay)
     if founding.program.partition("-")[0] != founding.agency_code:
         raise ContentRefused("program", "does not begin with the agency's code: HARBOR-SHELTER.")
-    try:
-        with saying_refusals():
-            for role in founding.roles:
-                check("role", role, "roles")
-        check_passphrase(passphrase)
-    except PassphraseRefusedError as refused:
-        raise PassphraseTooWeak(str(refused)) from None
+    with saying_refusals():
+        for role in founding.roles:
+            check("role", role, "roles")
+    check_new_passphrase(passphrase, known=(founding.agency_code, founding.program))

@@ -1,4 +1,4 @@
-"""Tells whether there is a device's store to open, without opening or locking it.
+"""Tells whether a device's store is here, or a request for one, without opening or locking it.
 
 So a program can say what is missing before it asks a person for a passphrase.
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from quietway.ambient import default_home
 from quietway.folder import KEYRING_FILE
+from quietway.pending import is_pending
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,3 +24,12 @@ def has_store(home: Path | None = None) -> bool:
         home: The folder; None for QUIETWAY_HOME, or the system's place for such.
     """
     return ((default_home() if home is None else home) / KEYRING_FILE).exists()
+
+
+def has_request(home: Path | None = None) -> bool:
+    """Tell whether a folder holds a request to be let in, and no device yet.
+
+    Args:
+        home: As for `has_store`.
+    """
+    return not has_store(home) and is_pending(default_home() if home is None else home)

@@ -26,16 +26,21 @@ async def list_messages(agent: Agent) -> list[StoredMessage]:
     What came for another audience than one with this device in it is not among them, also where
     that showed only afterwards.
     """
+    return [_show(agent, message) for message in await list_as_said(agent)]
+
+
+async def list_as_said(agent: Agent) -> list[StoredMessage]:
+    """List every message with the case references that travelled, as for another own device."""
     rows = await agent.store.scan(MESSAGE)
     try:
         messages = [read_message(row) for row in rows]
     except (SchemaError, CryptoError):
         raise StoreDamaged("store") from None
-    return [_show(agent, message) for message in messages if _is_for_me(agent, message)]
+    return [_find_recipients(agent, held) for held in messages if _is_for_me(agent, held)]
 
 
 async def list_received(agent: Agent, limit: int | None) -> list[Received]:
-    """List the newest messages that others sent, oldest first."""
+    """List the newest messages that other devices sent, oldest first."""
     received = [message for message in await list_messages(agent) if message.received]
     chosen = received if limit is None else received[max(0, len(received) - limit) :]
     return [
@@ -47,7 +52,10 @@ async def list_received(agent: Agent, limit: int | None) -> list[Received]:
             sent_at=message.said_at,
             content=message.content,
             gap=misses_before(agent.state, message.chain, message.seq, message.prev),
-            audience_known=message.audience_digest in agent.state.audiences,
+            audience_known=_knows_audience(agent, message),
+            sender_standing=message.sender_standing,
+            sent_to=message.to,
+            by_colleague=message.agency == agent.keyring.agency,
         )
         for message in chosen
         if message.message_id is not None
@@ -70,8 +78,23 @@ def count_row(raw: bytes) -> int:
 
 def _show(agent: Agent, message: StoredMessage) -> StoredMessage:
     # What concerns a case is said to one agency at a time.
-    other = message.agency if message.received else min(message.to)
-    return replace(message, content=agent.cases.translate(message.content, other))
+    other = min(message.to, default=message.agency)
+    shown = replace(message, content=agent.cases.translate(message.content, other))
+    if message.device is None:
+        return shown
+    standing = agent.directory.sender_standing(message.agency, message.device)
+    return replace(shown, sender_standing=standing)
+
+
+def _find_recipients(agent: Agent, message: StoredMessage) -> StoredMessage:
+    if message.agency != agent.keyring.agency or message.to:
+        return message
+    # A colleague's, that came before the list of who reads along.
+    return replace(message, to=agent.find_recipients(message.audience_digest))
+
+
+def _knows_audience(agent: Agent, message: StoredMessage) -> bool:
+    return message.from_snapshot or message.audience_digest in agent.state.audiences
 
 
 def _is_for_me(agent: Agent, message: StoredMessage) -> bool:

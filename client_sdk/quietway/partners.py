@@ -23,6 +23,7 @@ from quietway_schemas.ids import AgencyId
 
 if TYPE_CHECKING:
     from quietway.ports import Row
+    from quietway_schemas.instants import Instant
 
 PARTNER: Final = "partner"
 INVITED: Final = "invited"
@@ -91,6 +92,8 @@ class Partner:
         agency_code: Its code.
         label: What this agency calls it.
         fingerprint: Of its root key, in eight groups: compare it with them by phone.
+        words: The same in eight words.
+        verified_at: When somebody here compared it with what they read out; None before.
         programs: The programs that can be written to now; empty until its devices are known.
     """
 
@@ -98,6 +101,8 @@ class Partner:
     agency_code: str
     label: str
     fingerprint: str
+    words: str
+    verified_at: Instant | None = None
     programs: tuple[str, ...] = ()
 
 
@@ -108,20 +113,28 @@ class PartnerRecord:
     Attributes:
         invitation: Theirs.
         label: What this agency calls it.
+        verified: When its fingerprint was compared with what they read out; 0 before.
     """
 
     invitation: Invitation
     label: str
+    verified: Instant = 0
 
     def to_row(self) -> bytes:
         """Write it for the store."""
-        return write_row(invitation=self.invitation.to_text(), label=self.label)
+        return write_row(
+            invitation=self.invitation.to_text(), label=self.label, verified=self.verified
+        )
 
     @classmethod
     def from_row(cls, row: Row) -> PartnerRecord:
         """Read it back."""
         held = Fields(row.value)
-        return cls(Invitation.from_text(held.text("invitation")), held.text("label"))
+        return cls(
+            Invitation.from_text(held.text("invitation")),
+            held.text("label"),
+            held.number("verified"),
+        )
 
 
 def _read_invitation(held: Fields) -> Invitation:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
+    from quietway_crypto.secret import Secret
     from quietway_schemas.directory import DirectoryPage, SignedObject
-    from quietway_schemas.ids import AgencyId
+    from quietway_schemas.ids import AgencyId, CaseRef, ConversationId
     from quietway_schemas.instants import Instant
 
 
@@ -25,6 +26,13 @@ class Clock(Protocol):
 
     def now(self) -> Instant:
         """Return milliseconds since 1970-01-01T00:00:00Z."""
+        ...
+
+    def steady(self) -> int:
+        """Return milliseconds since some moment, on a clock that nobody can set.
+
+        It goes on while the machine sleeps, where the system offers that.
+        """
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -56,12 +64,37 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where a row of content belongs, so that its key can die in its time.
+
+    Attributes:
+        conversation: Where it was said.
+        case_ref: The case that it speaks of, as it stands in the content; None where it names none.
+        agency: Who said it, or to whom it was said: each has its own reference for a case.
+        until: When its retention ends.
+    """
+
+    conversation: ConversationId
+    case_ref: CaseRef | None
+    agency: AgencyId
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
-    """Write a row: new, or over the one of the same kind and key."""
+    """Write a row: new, or over the one of the same kind and key.
+
+    Attributes:
+        kind: Which entity of the engine it is.
+        key: What it is found by.
+        value: Its bytes.
+        place: Where it is put away, for the kinds that hold content; None for the others.
+    """
 
     kind: str
     key: bytes
     value: bytes
+    place: Shelf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +116,10 @@ class Store(Protocol):
         """Return the rows of a kind with a position greater than `after`, in order of position."""
         ...
 
+    async def kinds(self) -> Sequence[str]:
+        """Return the kinds of which there is a row, sorted."""
+        ...
+
     async def commit(self, writes: Sequence[Put | Delete]) -> None:
         """Write all of it durably, or none.
 
@@ -91,8 +128,35 @@ class Store(Protocol):
         """
         ...
 
+    async def drop_copies(self) -> None:
+        """Remove the copies that upgrades left, and what the journal still has of former rows."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of the store; closing twice is fine."""
+        ...
+
+
+class RecordKeys(Protocol):
+    """The keys that content is put away under, as a keyring holds them.
+
+    A name is 16 random bytes and tells nothing; `erase_after` is an instant, 0 for never.
+    """
+
+    def record_key(self, name: bytes) -> Secret | None:
+        """Return the key of that name, 32 bytes; None where it is not here, or not any more."""
+        ...
+
+    def record_names(self) -> Mapping[bytes, Instant]:
+        """Return when each key dies."""
+        ...
+
+    def add_record_keys(self, keys: Mapping[bytes, tuple[bytes, Instant]]) -> None:
+        """Keep new keys, each with the time at which it dies. They are on the disk on return.
+
+        Raises:
+            StorageFull: There is no room. None was written.
+        """
         ...
 
 
@@ -166,6 +230,16 @@ class Relay(Protocol):
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
     ) -> Mailbox:
         """Open this device's mailbox after a cursor; polls where websockets do not pass."""
+        ...
+
+    def listen(self) -> AsyncGenerator[int, None]:
+        """Yield the newest number of this device's mailbox, at once and after each arrival.
+
+        For a relay that was connected to with the device's listen key, which may do only this.
+
+        Raises:
+            RelayUnreachable: The connection is gone; what was missed is told at the next one.
+        """
         ...
 
     async def put_manifest(

@@ -1,34 +1,50 @@
 """Keeping what others need of this device on the relay: manifest, epoch keys, lanes.
 
-Rules: a seed is durable before its public key is shown; a version is written down before it is
-used, so that a crash in between skips a number and never uses one twice; what is in order is not
-published again. The caller has compared the clocks first.
+The verified directory says what the agency's newest manifest is: any of the agency's devices may
+have changed it since this one last looked. So the next version goes on top of the one that the
+directory holds, the relay takes the first of two who race, and the other is told.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Rules: a seed is durable before its public key is shown; a number is written down before it is used,
+so that a crash in between skips one and never uses one twice; what is in order is not published
+again. The caller has compared the clocks and read the directory first.
+
+Spec: docs/spec/keys.md, "Manifest" and "Epoch batches and freshness"; docs/spec/relay-protocol.md,
+"The directory".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal
 
 from quietway.engine.codec import Fields, write_row
-from quietway.errors import RelayRefused
+from quietway.errors import DirectoryRefused, OutpacedByColleague, RelayRefused
 from quietway.keyring.publish import (
+    approve,
+    build_certificate,
     build_epoch_batch,
     build_manifest,
+    build_ops_list,
     build_week_of_lanes,
+    certify,
     wanted_epochs,
 )
+from quietway.membership import renewed
 from quietway.partners import INVITED
 from quietway.ports import Delete, Put
-from quietway_crypto.encoding import TAG_MANIFEST_HASH, hash_tagged
-from quietway_schemas.directory import SignedObject
-from quietway_schemas.envelope import EnvelopeClass
-from quietway_schemas.instants import DAY, HOUR, WEEK, iso_week
+from quietway_protocol.manifests import hash_manifest, read_manifest
+from quietway_schemas.directory import OPS_LIFE_MS, SignedObject
+from quietway_schemas.errors import SchemaError
+from quietway_schemas.instants import DAY, HOUR, SECOND, WEEK, iso_week
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from quietway.keyring.keyring import Keyring
+    from quietway.keyring.trust import Directory
     from quietway.ports import Entropy, Relay, Store
+    from quietway_protocol.manifests import ProvedManifest
+    from quietway_schemas.envelope import EnvelopeClass
     from quietway_schemas.instants import Instant
 
 PUBLISHED: Final = "published"
@@ -37,14 +53,16 @@ EPOCHS: Final = b"epochs"
 SHOWN: Final = b"manifest/shown"
 """There from before the first manifest is shown until the relay has said yes or no to it."""
 NOT_ENROLLED: Final = "not_authenticated"
+STALE: Final = "stale_version"
 NEVER_ENROLLED: Final = (
     "it never enrolled this agency. Run `quietway init` again, with a code of its operator."
 )
 WEEKS_AHEAD: Final = 2
 SEED_BYTES: Final = 32
-_NOT_TAKEN: Final = frozenset({NOT_ENROLLED, "invalid_field", "refused_signature", "stale_version"})
+_NOT_TAKEN: Final = frozenset({NOT_ENROLLED, "invalid_field", "refused_signature", STALE})
 _RENEW_BEFORE_MS: Final = 30 * DAY
-_ERASE_AFTER_MS: Final = 2 * HOUR
+_STALE_AHEAD_MS: Final = 2 * DAY
+_CLOCKS_APART_SECONDS: Final = 2 * HOUR // SECOND
 
 
 class Publisher:
@@ -55,13 +73,26 @@ class Publisher:
         store: Where it writes down what it has published.
         relay: Where it publishes.
         entropy: For new seeds and for the padding of lanes.
+        directory: Says what the agency's newest manifest is, and learns what was published.
+        keep: Writes down what the directory has learnt.
     """
 
-    def __init__(self, keyring: Keyring, store: Store, relay: Relay, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        store: Store,
+        relay: Relay,
+        entropy: Entropy,
+        *,
+        directory: Directory,
+        keep: Callable[[], Awaitable[None]],
+    ) -> None:
         self._keyring = keyring
         self._store = store
         self._relay = relay
         self._entropy = entropy
+        self._directory = directory
+        self._keep = keep
 
     async def enrol(self, enrolment_code: str, *, now: Instant) -> None:
         """Publish the first manifest. After a failure the same bytes are shown again.
@@ -70,20 +101,38 @@ class Publisher:
             RelayRefused: The relay did not take it, and knows nothing of this agency.
         """
         held = await self._read(MANIFEST)
-        if not held.raw("payload"):
-            await self._sign_manifest(1, bytes(32), now=now)
+        if not _reads(held):
+            await self._write_first(self._sign_first(1, bytes(32), now=now), confirmed=False)
         await self._store.commit([Put(PUBLISHED, SHOWN, write_row(at=now))])
         try:
-            await self._put_manifest(enrolment_code)
+            await self._put_first(enrolment_code)
         except RelayRefused as refused:
             if refused.code in _NOT_TAKEN:
                 await self._store.commit([Delete(PUBLISHED, SHOWN)])
             raise
         await self._store.commit([Delete(PUBLISHED, SHOWN)])
 
+    async def finish_enrolling(self) -> None:
+        """Show the first manifest again where the relay's answer to it was lost.
+
+        Raises:
+            RelayRefused: The relay never took it.
+        """
+        if self.own_manifest is not None or await self.is_enrolled():
+            return
+        if await self.may_be_enrolled():
+            await self._put_first(None)
+        elif self._keyring.root is not None:
+            raise RelayRefused(NOT_ENROLLED, NEVER_ENROLLED)
+
+    @property
+    def own_manifest(self) -> ProvedManifest | None:
+        """The agency's newest manifest as the directory has it."""
+        return self._directory.manifest(self._keyring.agency)
+
     async def is_enrolled(self) -> bool:
         """Say whether the relay has ever taken this agency's manifest."""
-        return (await self._read(MANIFEST)).truth("confirmed")
+        return (await self._read(MANIFEST)).truth("confirmed") or self.own_manifest is not None
 
     async def is_founded(self) -> bool:
         """Say whether everything of a founding was done: the agency is known, its keys are too."""
@@ -97,73 +146,114 @@ class Publisher:
         """Let go of a first manifest that the relay never took, so that another can be signed."""
         await self._store.commit([Delete(PUBLISHED, MANIFEST)])
 
-    async def publish(self, *, now: Instant) -> None:
-        """Bring everything up to date that is due.
+    async def publish_manifest(self, signed: SignedObject) -> None:
+        """Show the relay the next version; once it is taken, this device goes by it at once.
+
+        Raises:
+            OutpacedByColleague: The relay holds another version than the one it goes on top of.
+                Read the directory, and decide again.
+            RelayError: It was not taken, or its answer was lost: the directory says which.
+        """
+        try:
+            await self._relay.put_manifest(self._keyring.agency, signed)
+        except RelayRefused as refused:
+            if refused.code == STALE:
+                raise OutpacedByColleague from None
+            raise
+        await self._adopt(signed, "manifest")
+
+    async def publish(self, *, now: Instant, lanes: bool = True) -> None:
+        """Bring everything up to date that is due, as far as the agency's manifest is known.
+
+        Args:
+            now: Milliseconds.
+            lanes: False while the agency's secret is not here: lanes made of another one would
+                shut every partner out.
 
         Raises:
             RelayError: The relay did not take it; what it took stays.
         """
         await self._renew_manifest(now)
-        await self._publish_epochs(now)
-        for ahead in range(WEEKS_AHEAD + 1):
-            await self._publish_lanes(iso_week(now + ahead * WEEK))
-
-    def erase_expired_epochs(self, *, now: Instant) -> int:
-        """Erase the seeds that nothing live can be sealed to; returns how many."""
-        erased = 0
-        for class_ in EnvelopeClass:
-            over = [
-                epoch
-                for epoch in self._keyring.epochs(class_)
-                if class_.epoch_end(epoch) + class_.life_ms + _ERASE_AFTER_MS <= now
-            ]
-            if over:
-                erased += self._keyring.erase_epochs(class_, max(over) + 1)
-        return erased
+        own = self.own_manifest
+        if own is None or own.manifest.find(self._keyring.device) is None:
+            return
+        await self._publish_epochs(own, now)
+        for ahead in range(WEEKS_AHEAD + 1) if lanes else ():
+            await self._publish_lanes(iso_week(now + ahead * WEEK), now)
 
     async def _renew_manifest(self, now: Instant) -> None:
+        own, ops = self.own_manifest, self._keyring.ops
+        if own is None:
+            await self._bring_forward(now)
+            return
+        listed = None if ops is None else own.manifest.ops.find(ops.public)
+        # An agency in which one device runs and another rests would fall silent after a week.
+        goes_stale = not self._directory.is_fresh(self._keyring.agency, now + _STALE_AHEAD_MS)
+        due = goes_stale or own.manifest.expires - _RENEW_BEFORE_MS <= now
+        if ops is None or listed is None or listed.expires <= now or not due:
+            return
+        # Whoever was first has renewed it just as well.
+        with suppress(OutpacedByColleague):
+            await self.publish_manifest(renewed(own, ops=ops, now=now))
+
+    async def _bring_forward(self, now: Instant) -> None:
+        """Put a manifest of today's form on top of one that was published before there were ops.
+
+        Its certificates had no approvals, so nobody believes it any more; but the relay goes on
+        from it.
+        """
         held = await self._read(MANIFEST)
-        if not await self.may_be_enrolled() and held.number("version") <= 1:
+        if self._keyring.root is None or not held.truth("confirmed") or _reads(held):
+            return
+        version, former = held.number("version") + 1, hash_manifest(held.raw("payload"))
+        if self._keyring.ops is None:
+            self._keyring.keep_ops(self._entropy.draw(SEED_BYTES))
+        await self.publish_manifest(self._sign_first(version, former, now=now))
+
+    def _sign_first(self, version: int, prev_hash: bytes, *, now: Instant) -> SignedObject:
+        """Sign the first manifest under an ops list: this device alone, approved by the root."""
+        root, ops = self._keyring.root, self._keyring.ops
+        if root is None or ops is None:
             raise RelayRefused(NOT_ENROLLED, NEVER_ENROLLED)
-        if not held.truth("confirmed"):
-            await self._put_manifest(None)
-        elif held.number("expires") - _RENEW_BEFORE_MS <= now:
-            former = hash_tagged(TAG_MANIFEST_HASH, held.raw("payload"))
-            await self._sign_manifest(held.number("version") + 1, former, now=now)
-            await self._put_manifest(None)
-
-    async def _sign_manifest(self, version: int, prev_hash: bytes, *, now: Instant) -> None:
-        signed = build_manifest(
-            self._keyring, self._keyring.relay, version=version, prev_hash=prev_hash, now=now
+        ops_list = build_ops_list(
+            root,
+            agency_id=self._keyring.agency,
+            agency_code=self._keyring.agency_code,
+            ops={ops.public: now + OPS_LIFE_MS},
+            approvals=1,
+            version=1,
+            now=now,
         )
-        expires = now + 90 * DAY
-        await self._write_manifest(signed, version=version, expires=expires, confirmed=False)
+        certificate = build_certificate(self._keyring, agency_owned=True, now=now)
+        return build_manifest(
+            ops,
+            ops_list=ops_list,
+            devices=[certify(certificate, [approve(certificate, root)])],
+            version=version,
+            prev_hash=prev_hash,
+            now=now,
+        )
 
-    async def _put_manifest(self, enrolment_code: str | None) -> None:
+    async def _put_first(self, enrolment_code: str | None) -> None:
         held = await self._read(MANIFEST)
         signed = SignedObject(payload=held.raw("payload"), signature=held.raw("signature"))
         await self._relay.put_manifest(self._keyring.agency, signed, enrolment_code=enrolment_code)
-        version, expires = held.number("version"), held.number("expires")
-        await self._write_manifest(signed, version=version, expires=expires, confirmed=True)
+        await self._write_first(signed, confirmed=True)
+        await self._adopt(signed, "manifest")
 
-    async def _write_manifest(
-        self, signed: SignedObject, *, version: int, expires: Instant, confirmed: bool
-    ) -> None:
-        row = write_row(
-            payload=signed.payload,
-            signature=signed.signature,
-            version=version,
-            expires=expires,
-            confirmed=confirmed,
-        )
+    async def _write_first(self, signed: SignedObject, *, confirmed: bool) -> None:
+        row = write_row(payload=signed.payload, signature=signed.signature, confirmed=confirmed)
         await self._store.commit([Put(PUBLISHED, MANIFEST, row)])
 
-    async def _publish_epochs(self, now: Instant) -> None:
+    async def _adopt(self, signed: SignedObject, kind: Literal["manifest", "epochs"]) -> None:
+        self._directory.adopt(signed, kind)
+        await self._keep()
+
+    async def _publish_epochs(self, own: ProvedManifest, now: Instant) -> None:
         wanted = wanted_epochs(now)
         held = await self._read(EPOCHS)
-        manifest = await self._read(MANIFEST)
         names = sorted(f"{class_:d}/{epoch}" for class_, epoch in wanted)
-        version = manifest.number("version")
+        version = own.manifest.version
         published = held.texts("names") == tuple(names) and held.number("manifest") == version
         # An older keyring that was put back may lack the seed of a key that others seal to.
         if published and not self._missing(wanted):
@@ -172,11 +262,13 @@ class Publisher:
         issued = max(now, held.number("issued") + 1)
         # Written down first, without the names: cut off here, the next is issued later still.
         await self._store.commit([Put(PUBLISHED, EPOCHS, write_row(issued=issued))])
-        manifest_hash = hash_tagged(TAG_MANIFEST_HASH, manifest.raw("payload"))
-        batch = build_epoch_batch(self._keyring, version, manifest_hash, now=issued)
+        batch = build_epoch_batch(self._keyring, version, own.hash, now=issued)
         await self._relay.put_epochs(self._keyring.agency, batch)
         row = write_row(issued=issued, names=names, manifest=version)
         await self._store.commit([Put(PUBLISHED, EPOCHS, row)])
+        # Where the agency has just taken this device away, its own directory knows better.
+        with suppress(DirectoryRefused):
+            await self._adopt(batch, "epochs")
 
     def _missing(
         self, wanted: frozenset[tuple[EnvelopeClass, int]]
@@ -189,25 +281,43 @@ class Publisher:
             seeds = {place: self._entropy.draw(SEED_BYTES) for place in missing}
             self._keyring.add_epoch_seeds(seeds)
 
-    async def _publish_lanes(self, week: str) -> None:
+    async def _publish_lanes(self, week: str, now: Instant) -> None:
         partners = [row.key for row in await self._store.scan(INVITED)]
         key = b"lanes/" + week.encode("ascii")
         held = await self._read(key)
         names = sorted(partner.hex() for partner in partners)
         if held.truth("confirmed") and held.texts("partners") == tuple(names):
             return
-        version = held.number("version") + 1
-        await self._store.commit([Put(PUBLISHED, key, write_row(version=version))])
-        signed = build_week_of_lanes(
-            self._keyring,
-            week,
-            partners,
-            version=version,
-            entropy=self._entropy.draw(SEED_BYTES),
-        )
-        await self._relay.put_lanes(week, signed)
+        # The agency's devices share the numbers of a week, so they count by the clock.
+        version = max(held.number("version") + 1, now // SECOND)
+        try:
+            await self._put_lanes(week, partners, version)
+        except RelayRefused as refused:
+            if refused.code != STALE:
+                raise
+            # Somebody's clock was ahead, by as much as clocks may be.
+            version += _CLOCKS_APART_SECONDS
+            await self._put_lanes(week, partners, version)
         row = write_row(version=version, partners=names, confirmed=True)
         await self._store.commit([Put(PUBLISHED, key, row)])
 
+    async def _put_lanes(self, week: str, partners: Sequence[bytes], version: int) -> None:
+        key = b"lanes/" + week.encode("ascii")
+        await self._store.commit([Put(PUBLISHED, key, write_row(version=version))])
+        entropy = self._entropy.draw(SEED_BYTES)
+        signed = build_week_of_lanes(
+            self._keyring, week, partners, version=version, entropy=entropy
+        )
+        await self._relay.put_lanes(week, signed)
+
     async def _read(self, key: bytes) -> Fields:
         return Fields(await self._store.read(PUBLISHED, key) or b"{}")
+
+
+def _reads(held: Fields) -> bool:
+    """Say whether a manifest that was written down is there, and of today's form."""
+    try:
+        read_manifest(SignedObject(payload=held.raw("payload"), signature=held.raw("signature")))
+    except SchemaError:
+        return False
+    return True

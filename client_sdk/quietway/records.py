@@ -1,7 +1,8 @@
 """Messages as they are kept: one row for each, written in the same commit as the place it takes.
 
 What was received stays as it was signed; what was sent gets its id when it goes out. A second story
-at one place is kept as evidence beside the messages and is never shown as one of them.
+at one place is kept as evidence beside the messages, and what a device signed that had left in
+quarantine; neither is ever shown as a message.
 
 Spec: docs/spec/envelope.md, "Core".
 """
@@ -11,23 +12,35 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from quietway.engine.codec import Fields, write_row
+from quietway.engine.codec import OUTBOX, Fields, place_entry, read_entry, write_row
 from quietway.engine.conversations import chain_key
 from quietway.engine.effects import Record, RecordNotice, RecordReceived, RecordSent
 from quietway.ports import Put
+from quietway.retention import choose_shelf
+from quietway_schemas.content.agency import is_within
 from quietway_schemas.content.registry import parse_content
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, MessageId
 from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
-    from quietway.ports import Row
+    from collections.abc import Iterable
+
+    from quietway.events import SenderStanding
+    from quietway.ports import Row, Shelf
     from quietway_schemas.content.base import ContentModel
     from quietway_schemas.instants import Instant
 
 MESSAGE: Final = "message"
 EVIDENCE: Final = "evidence"
+QUARANTINE: Final = "quarantine"
 NOTICE: Final = "notice"
+WITHIN: Final = "within"
+"""What another device of this agency told, until it was taken in; see `within`."""
+SNAPSHOT: Final = "snapshot"
+"""Snapshots on their way between this agency's devices; see `own.snapshot_rows`."""
+CONTENT_KINDS: Final = frozenset({MESSAGE, EVIDENCE, QUARANTINE, OUTBOX, SNAPSHOT})
+"""The kinds of rows that hold what somebody said: they are put away under record keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +53,10 @@ class StoredMessage:
         received: False for what this device said.
         message_id: None until it was sent.
         conversation: Where.
-        agency: Who said it; this device's own agency for what was sent.
+        agency: Who said it; this device's own agency for what was sent here or by a colleague.
+        device: The device that signed it; None for what was sent.
         program: The program code that the sender's certificate named then, or empty.
-        to: The agencies it was sent to; empty for what was received.
+        to: The agencies it was sent to by this agency; empty for what others said.
         said_at: When it was sent; when it was written, as long as it was not.
         content: What it says.
         chain: The chain it stands in (72 bytes), empty for what was sent.
@@ -50,6 +64,9 @@ class StoredMessage:
         prev: What it quotes as the core before.
         audience_digest: 32 bytes, empty until it was sent.
         core_hash: 32 bytes, empty until it was sent.
+        from_snapshot: True where it was given to this device when it was linked.
+        sender_standing: How the device that signed it stands now: `current`, `retired` or
+            `revoked`.
     """
 
     position: int
@@ -67,9 +84,19 @@ class StoredMessage:
     prev: bytes = b""
     audience_digest: bytes = b""
     core_hash: bytes = b""
+    from_snapshot: bool = False
+    device: DeviceId | None = None
+    sender_standing: SenderStanding = "current"
 
 
-def write_record(record: Record, *, agency: AgencyId, program: str, counted: int) -> Put:
+def write_record(
+    record: Record,
+    *,
+    agency: AgencyId,
+    program: str,
+    counted: int,
+    to: Iterable[AgencyId] = (),
+) -> Put:
     """Turn a record of the engine into a row.
 
     Args:
@@ -77,10 +104,11 @@ def write_record(record: Record, *, agency: AgencyId, program: str, counted: int
         agency: This device's agency.
         program: The program code of the sender's certificate, for what was received.
         counted: For a notice, how many of its kind there were on this day before.
+        to: For what a colleague's device said, the agencies that it was said to.
     """
     match record:
         case RecordReceived():
-            return _write_received(record, program)
+            return _write_received(record, program, to)
         case RecordSent():
             return _write_sent(record, agency)
         case RecordNotice():
@@ -100,7 +128,7 @@ def read_message(row: Row) -> StoredMessage:
     """
     held = Fields(row.value)
     class_ = EnvelopeClass.FLASH if held.truth("flash") else EnvelopeClass.CASE
-    name = held.raw("message")
+    name, device = held.raw("message"), held.text("device")
     return StoredMessage(
         position=row.position,
         key=row.key,
@@ -117,10 +145,30 @@ def read_message(row: Row) -> StoredMessage:
         prev=held.raw("prev"),
         audience_digest=held.raw("audience"),
         core_hash=held.raw("core_hash"),
+        from_snapshot=held.truth("snapshot"),
+        device=DeviceId.from_text(device) if device else None,
     )
 
 
-def _write_received(record: RecordReceived, program: str) -> Put:
+def find_shelf(kind: str, row: Row) -> Shelf:
+    """Find the shelf of a row that was written before there were any.
+
+    Raises:
+        SchemaError, CryptoError: The row is not what this room writes.
+    """
+    if kind == OUTBOX:
+        return place_entry(read_entry(row))
+    held = Fields(row.value)
+    return choose_shelf(
+        held.raw("content"),
+        EnvelopeClass.FLASH if held.truth("flash") else EnvelopeClass.CASE,
+        created=held.number("said_at"),
+        conversation=ConversationId.from_text(held.text("conversation")),
+        agency=AgencyId.from_text(min(held.texts("to"), default=held.text("agency"))),
+    )
+
+
+def _write_received(record: RecordReceived, program: str, to: Iterable[AgencyId]) -> Put:
     opened = record.opened
     core = opened.core
     row = write_row(
@@ -131,6 +179,7 @@ def _write_received(record: RecordReceived, program: str) -> Put:
         agency=str(core.agency),
         device=str(core.device),
         program=program,
+        to=[str(held) for held in to],
         said_at=core.created,
         received_at=record.now,
         content=core.content,
@@ -141,13 +190,22 @@ def _write_received(record: RecordReceived, program: str) -> Put:
         core_hash=opened.core_hash,
         **_evidence(record),
     )
-    return Put(EVIDENCE if record.evidence else MESSAGE, opened.message_id.value, row)
+    shelf = choose_shelf(
+        core.content,
+        opened.header.class_,
+        created=core.created,
+        conversation=core.conversation,
+        # A case is called as the agency calls it that was spoken to.
+        agency=min(to, default=core.agency),
+    )
+    kind = _kind_of(record)
+    return Put(kind, opened.message_id.value, row, None if kind == WITHIN else shelf)
 
 
 def _evidence(record: RecordReceived) -> dict[str, bytes]:
     # The signature of a flash message is let go of; that of a case record is kept with it.
     opened = record.opened
-    if opened.header.class_ is EnvelopeClass.FLASH and not record.evidence:
+    if opened.header.class_ is EnvelopeClass.FLASH and _kind_of(record) == MESSAGE:
         return {}
     return {
         "core": opened.core.pack(),
@@ -175,7 +233,14 @@ def _write_sent(record: RecordSent, agency: AgencyId) -> Put:
         content=record.content,
         **sent,
     )
-    return Put(MESSAGE, record.local_id, row)
+    shelf = choose_shelf(
+        record.content,
+        record.class_,
+        created=record.composed if core is None else core.created,
+        conversation=record.conversation,
+        agency=min(record.to),
+    )
+    return Put(MESSAGE, record.local_id, row, shelf)
 
 
 def sender_of(record: Record) -> tuple[AgencyId, DeviceId] | None:
@@ -183,3 +248,11 @@ def sender_of(record: Record) -> tuple[AgencyId, DeviceId] | None:
     if isinstance(record, RecordReceived):
         return record.opened.core.agency, record.opened.core.device
     return None
+
+
+def _kind_of(record: RecordReceived) -> str:
+    if record.quarantined:
+        return QUARANTINE
+    if record.evidence:
+        return EVIDENCE
+    return WITHIN if is_within(record.opened.content.type) else MESSAGE

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from quietway.errors import QuietwayError
-    from quietway_schemas.ids import AgencyId, ConversationId, MessageId, ReferralRef
+    from quietway_schemas.ids import (
+        AgencyId,
+        CaseRef,
+        ConversationId,
+        MessageId,
+        ReferralRef,
+    )
     from quietway_schemas.instants import Instant
 
 OutboxState: TypeAlias = Literal[
@@ -72,7 +78,7 @@ class SyncProgress:
     """How far a `sync` has come.
 
     Attributes:
-        stage: `clock`, `publish`, `directory`, `mailbox` or `outbox`.
+        stage: `clock`, `directory`, `publish`, `mailbox` or `outbox`.
         done: How many of this stage.
         total: Out of how many, as far as it is known.
     """
@@ -99,6 +105,36 @@ class SyncReport:
     waiting: int
     refused: int
     problems: tuple[QuietwayError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LegalHold:
+    """A case or a conversation that nothing is erased of.
+
+    Attributes:
+        of: Which, by one's own reference.
+        since: When it was laid.
+    """
+
+    of: CaseRef | ConversationId
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What one sweep erased. Nothing of it can be opened any more, by anyone.
+
+    Attributes:
+        epochs: Keys that envelopes were sealed to.
+        records: Keys that opened content lay under.
+        messages: Messages and other rows of content that went with them.
+        problem: Why nothing was erased, or None.
+    """
+
+    epochs: int
+    records: int
+    messages: int
+    problem: QuietwayError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ from quietway_crypto.padding import pad, unpad
 from quietway_crypto.seal import open_, seal
 from quietway_crypto.signing import SIGNATURE_BYTES, SigningKey, verify
 from quietway_crypto.suite_codes import Suite
+from quietway_schemas.content.agency import is_within
 from quietway_schemas.content.registry import parse_content
+from quietway_schemas.content.roles import find_senders, is_among
 from quietway_schemas.envelope import (
     CORE_BYTES,
     HEADER_BYTES,
@@ -66,6 +68,7 @@ EXPIRED: Final = "expired"
 BAD_TIME: Final = "bad_time"
 BAD_CONTENT: Final = "bad_content"
 FORKED: Final = "forked"
+QUARANTINED: Final = "quarantined"
 
 
 class OpeningRefused(Exception):
@@ -81,8 +84,20 @@ class OpeningRefused(Exception):
         self.reason = reason
 
 
-class Certificate(Protocol):
-    """What opening asks of a signer's certificate, or of one's own."""
+class Quarantined(OpeningRefused):
+    """An envelope opened, and its signer had left its agency: it is evidence, and no message.
+
+    Attributes:
+        opened: What it holds. It is never shown as a message, and nothing is done about it.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        super().__init__(QUARANTINED)
+        self.opened = opened
+
+
+class Signer(Protocol):
+    """What opening asks of whoever signed."""
 
     @property
     def identity_key(self) -> bytes:
@@ -90,12 +105,22 @@ class Certificate(Protocol):
         ...
 
     @property
+    def roles(self) -> tuple[str, ...] | None:
+        """Codes of the list `role`; None for a device that left and was never known here."""
+        ...
+
+    @property
     def suites(self) -> tuple[int, ...]:
         """The suites that the device knows."""
         ...
 
+    @property
+    def trusted_until(self) -> Instant | None:
+        """What was created later than this is quarantined; None while the device is certified."""
+        ...
 
-FindSigner = Callable[["AgencyId", "DeviceId"], "Certificate | None"]
+
+FindSigner = Callable[["AgencyId", "DeviceId"], "Signer | None"]
 IsPartner = Callable[["AgencyId"], bool]
 FindKey = Callable[[EnvelopeClass, int, int], "EpochKeyPair | None"]
 
@@ -124,14 +149,17 @@ class Reader:
     """Who opens.
 
     Attributes:
+        agency: This device's agency.
         device: This device.
         mailbox: Its mailbox.
         suites: The suites of its own certificate.
         find_key: Gives its key pair of (class, epoch, suite), or None where it holds no seed.
-        find_signer: Gives the certificate of a device by a *pinned* agency's manifest, or None.
+        find_signer: Gives what a *pinned* agency's manifest says of a device, or what is remembered
+            of one that left; None where it is not known.
         is_partner: Says whether an agency's root key is pinned.
     """
 
+    agency: AgencyId
     device: DeviceId
     mailbox: MailboxId
     suites: tuple[int, ...]
@@ -209,6 +237,7 @@ def open_envelope(envelope: bytes, *, reader: Reader, now: Instant) -> Opened:
         now: Milliseconds since 1970-01-01T00:00:00Z.
 
     Raises:
+        Quarantined: It holds in every other way, and its signer had left.
         OpeningRefused: With the first reason that applied. Nothing of the content is in it.
     """
     header = _read_header(envelope, reader.mailbox)
@@ -219,14 +248,18 @@ def open_envelope(envelope: bytes, *, reader: Reader, now: Instant) -> Opened:
     verify_author(signer.identity_key, reader.device, header, found.raw_core, found.signature)
     check_suite(header.suite, signer.suites, reader.suites)
     check_times(header, found.core, now)
-    return Opened(
+    content = _read_content(found.core.content, header.class_)
+    check_speaker(content, found.core.agency, signer.roles, reader.agency)
+    opened = Opened(
         header=header,
         core=found.core,
         message_id=name_message(found.raw_core),
         core_hash=hash_core(found.raw_core),
         signature=found.signature,
-        content=_read_content(found.core.content, header.class_),
+        content=content,
     )
+    check_standing(signer, opened)
+    return opened
 
 
 def name_message(core: bytes) -> MessageId:
@@ -291,6 +324,31 @@ def check_times(header: Header, core: Core, now: Instant) -> None:
     )
     if not holds:
         raise OpeningRefused(BAD_TIME)
+
+
+def check_standing(signer: Signer, opened: Opened) -> None:
+    """Demand that the signer still counts, or did when a retired device signed this.
+
+    Raises:
+        Quarantined: It had left. Of a revoked device nothing counts, whatever time it names.
+    """
+    until = signer.trusted_until
+    if until is not None and opened.core.created > until:
+        raise Quarantined(opened)
+
+
+def check_speaker(
+    content: ContentModel, agency: AgencyId, roles: Sequence[str] | None, mine: AgencyId
+) -> None:
+    """Demand that the signer may say this: by its roles, and within one agency by its agency.
+
+    Raises:
+        OpeningRefused: `bad_content`.
+    """
+    if is_within(content.type) and agency != mine:
+        raise OpeningRefused(BAD_CONTENT)
+    if roles is not None and not is_among(roles, find_senders(content)):
+        raise OpeningRefused(BAD_CONTENT)
 
 
 def _bind(device: DeviceId, header: bytes, core: bytes) -> bytes:

@@ -33,15 +33,27 @@ from quietway.engine.effects import (
     Submit,
     TellDropped,
     TellGap,
+    TellQuarantined,
     TellReceived,
     TellStored,
 )
 from quietway.engine.outbox import AUDIENCE_KIND
 from quietway.engine.step import step
-from quietway.events import DeadLettered, GapSeen, Received, SentStored
+from quietway.errors import DeviceLocked
+from quietway.events import (
+    DeadLettered,
+    GapSeen,
+    OwnDevicesChanged,
+    Quarantined,
+    Received,
+    SentStored,
+)
+from quietway.locked import Gone
+from quietway.own_devices import write_change
 from quietway.ports import Delete, Put
 from quietway.records import NOTICE, name_notice, sender_of, write_record
 from quietway.unbroken import end_what_began
+from quietway_schemas.content.agency import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,6 +68,7 @@ if TYPE_CHECKING:
     from quietway.lanes import LaneBook
     from quietway.ports import Clock, Entropy, Store
     from quietway.sealing import Opened
+    from quietway_schemas.ids import AgencyId
 
 DIRECTORY: Final = "directory"
 ForRelay = Submit | Acknowledge
@@ -74,6 +87,8 @@ class Settler:
         clock: Its clock.
         entropy: Its randomness.
         listeners: Called with each event, after it is on the disk.
+        taking_in: Held while what the agency's other devices told is taken in.
+        within_waits: Whether something of that may wait in the store.
     """
 
     def __init__(
@@ -101,6 +116,8 @@ class Settler:
         self._directory_rows: Mapping[bytes, bytes] = dict(directory.rows())
         self._notices: dict[bytes, int] = {}
         self._turn = asyncio.Lock()
+        self.taking_in = asyncio.Lock()
+        self.within_waits = True
 
     async def settle(
         self, *given: Input, also: Iterable[Put | Delete] = ()
@@ -113,27 +130,51 @@ class Settler:
 
         Raises:
             StorageFull: Nothing was changed, and nothing left the device.
+            DeviceLocked: It was locked meanwhile. Nothing was changed.
         """
         async with self._turn:
-            deeds = await end_what_began(self._settle(given, also))
+            if isinstance(self.state, Gone):
+                raise DeviceLocked
+            deeds, changes = await end_what_began(self._settle(given, also))
+        for change in changes:
+            self.tell(change)
         return self._tell(deeds)
 
-    async def _settle(self, given: Iterable[Input], also: Iterable[Put | Delete]) -> list[Deed]:
+    async def _settle(
+        self, given: Iterable[Input], also: Iterable[Put | Delete]
+    ) -> tuple[list[Deed], list[OwnDevicesChanged]]:
         state, records, deeds = self._think(given)
         directory = dict(self.directory.rows()) if self.answers.touched else None
+        # In the commit that the directory's own rows are in, so that no crash loses an alarm.
+        changes = self._own_changes() if directory is not None else []
+        told, self.answers.touched = len(self.directory.changes), False
         notices = dict(self._notices)
         writes = [
             *codec.changes(self.state, state),
             *[await self._write(record, notices) for record in records],
             *also,
             *self._directory_writes(directory),
+            *[write_change(change, now=self.clock.now()) for change in changes],
         ]
-        if writes:
-            await self.store.commit(writes)
+        try:
+            if writes:
+                await self.store.commit(writes)
+        except BaseException:
+            self.answers.touched = self.answers.touched or directory is not None
+            raise
         self.state, self._notices = state, notices
         if directory is not None:
-            self._directory_rows, self.answers.touched = directory, False
-        return deeds
+            self._directory_rows = directory
+            # What came meanwhile stays for the next commit.
+            del self.directory.changes[:told]
+        return deeds, changes
+
+    def _own_changes(self) -> list[OwnDevicesChanged]:
+        return [
+            OwnDevicesChanged(change.version, change.added, change.departed)
+            for change in self.directory.changes
+            if change.agency == self.keyring.agency
+        ]
 
     def touch_directory(self) -> None:
         """Have the next commit write the directory's changes too."""
@@ -147,7 +188,7 @@ class Settler:
     def count_waiting(self) -> int:
         """Count the messages of the outbox that are still on their way."""
         return sum(
-            not entry.settled and entry.kind != AUDIENCE_KIND
+            not entry.settled and entry.kind != AUDIENCE_KIND and not entry.within_agency
             for entry in self.state.outbox.values()
         )
 
@@ -181,22 +222,44 @@ class Settler:
                 records.append(effect)
             case Submit() | Acknowledge() | TellReceived() | TellStored() | TellGap():
                 deeds.append(effect)
-            case TellDropped():
+            case TellQuarantined() | TellDropped():
                 deeds.append(effect)
             case _:
                 assert_never(effect)
 
     async def _write(self, record: Record, notices: dict[bytes, int]) -> Put:
         sender = sender_of(record)
-        device = None if sender is None else self.directory.device(*sender)
+        signer = None if sender is None else self.directory.signer(*sender)
         return write_record(
             record,
             agency=self.keyring.agency,
-            program="" if device is None else device.program,
+            program="" if signer is None else signer.program,
+            to=self._recipients_of(record),
             counted=await self._count_notice(record, notices)
             if isinstance(record, RecordNotice)
             else 0,
         )
+
+    def find_recipients(self, audience_digest: bytes) -> tuple[AgencyId, ...]:
+        """Say which other agencies are behind an audience, as far as both are known here."""
+        devices = set(self.state.audiences.get(audience_digest, ()))
+        others = (held for held in self.directory.pinned() if held != self.keyring.agency)
+        return tuple(
+            sorted(
+                agency
+                for agency in others
+                if any(held.device in devices for held in self.directory.devices_of(agency))
+            )
+        )
+
+    def _recipients_of(self, record: Record) -> tuple[AgencyId, ...]:
+        if not isinstance(record, RecordReceived):
+            return ()
+        self.within_waits |= is_within(record.opened.content.type)
+        core = record.opened.core
+        if core.agency != self.keyring.agency:
+            return ()
+        return self.find_recipients(core.audience_digest)
 
     async def _count_notice(self, record: RecordNotice, notices: dict[bytes, int]) -> int:
         name = name_notice(record)
@@ -227,6 +290,9 @@ class Settler:
                     self.tell(GapSeen(deed.opened.message_id, core.conversation))
                 case TellStored():
                     self.tell(SentStored(deed.local_id, deed.now))
+                case TellQuarantined():
+                    core = deed.opened.core
+                    self.tell(Quarantined(deed.opened.message_id, core.agency, deed.now))
                 case TellDropped():
                     self.tell(DeadLettered(deed.reason, deed.now))
                 case _:
@@ -235,14 +301,20 @@ class Settler:
 
     def _describe(self, opened: Opened) -> Received:
         core = opened.core
-        device = self.directory.device(core.agency, core.device)
+        signer = self.directory.signer(core.agency, core.device)
+        by_colleague = core.agency == self.keyring.agency
+        sent_to = self.find_recipients(core.audience_digest) if by_colleague else ()
+        other = min(sent_to, default=core.agency)
         return Received(
             message_id=opened.message_id,
             conversation=core.conversation,
             sender_agency=core.agency,
-            sender_program="" if device is None else device.program,
+            sender_program="" if signer is None else signer.program,
             sent_at=core.created,
-            content=self.cases.translate(opened.content, core.agency),
+            content=self.cases.translate(opened.content, other),
             gap=self.answers.misses_before(self.state, opened),
             audience_known=core.audience_digest in self.state.audiences,
+            sender_standing=self.directory.sender_standing(core.agency, core.device),
+            sent_to=sent_to,
+            by_colleague=by_colleague,
         )

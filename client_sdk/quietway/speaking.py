@@ -17,12 +17,17 @@ from quietway.engine.outbox import AUDIENCE_KIND
 from quietway.engine.state import Entry, Progress
 from quietway.errors import (
     ContentRefused,
+    DirectoryStale,
+    IdentityChanged,
     QuietwayError,
     RelayUnreachable,
+    RoleRefused,
     UnknownPartner,
     Unreachable,
 )
-from quietway.fingerprint import show_fingerprint
+from quietway.fingerprint import show_fingerprint, show_words
+from quietway.keyring.proof import IDENTITY_CHANGED
+from quietway.own.standing import check_snapshot
 from quietway.partners import Partner
 from quietway.policy.release import check_release
 from quietway.records import MESSAGE
@@ -30,6 +35,7 @@ from quietway.reports import OutboxEntry, OutboxState, Sent
 from quietway.sealing import name_message
 from quietway_schemas.content.audience import MOST_AUDIENCE
 from quietway_schemas.content.registry import encode_content, find_class
+from quietway_schemas.content.roles import find_receivers, find_senders, is_among, list_roles
 from quietway_schemas.errors import ContentError
 from quietway_schemas.ids import AgencyId, ConversationId, MessageId
 
@@ -63,9 +69,14 @@ async def speak(
 
     Raises:
         ContentRefused: A rule forbids it. Nothing was written, sealed or sent.
+        IdentityChanged: One of them shows another root key than the one that was compared. The
+            same.
+        RoleRefused: The roles of this device, or of those there, do not allow it. The same.
+        SnapshotAwaited: This device was linked, and does not know its cases yet. The same.
         StorageFull: There is no room. Nothing was written or sent.
     """
     agencies = tuple(sorted(set(to)))
+    _check_identities(agent, agencies)
     composed = _compose(agent, content, agencies, conversation)
     problem = await agent.say(composed)
     entry = agent.state.outbox.get(composed.local_id)
@@ -73,6 +84,10 @@ async def speak(
         # So much went out in the meantime that this is not among the newest any more.
         return await _tell_sent(agent, composed, referral_ref)
     state = tell_state(entry)
+    # Whom nothing may be sealed to now has an entry of its own, which waits.
+    left = tuple(agency for agency in agencies if agency not in entry.to)
+    if left and state in {"sealed", "stored_at_relay"}:
+        state = "unreachable"
     if state == "sealed" and isinstance(problem, RelayUnreachable):
         # Nothing is known of the outcome, so a person is told no more than is certain.
         state = "not_yet_sent"
@@ -82,7 +97,7 @@ async def speak(
         conversation=composed.conversation,
         referral_ref=referral_ref,
         state=state,
-        problem=problem or _explain(entry, state),
+        problem=problem or _explain(agent, entry, left, state),
     )
 
 
@@ -118,6 +133,8 @@ def list_partners(agent: Agent) -> list[Partner]:
             agency_code=agent.directory.agency_code(agency) or record.invitation.agency_code,
             label=record.label,
             fingerprint=show_fingerprint(record.invitation.root_key),
+            words=show_words(record.invitation.root_key),
+            verified_at=record.verified or None,
             programs=tuple(sorted({held.program for held in agent.directory.devices_of(agency)})),
         )
         for agency, record in agent.lanes.partners.items()
@@ -126,7 +143,7 @@ def list_partners(agent: Agent) -> list[Partner]:
 
 def list_outbox(agent: Agent) -> list[OutboxEntry]:
     """List what was said here lately, oldest first, and how far it has come."""
-    shown = (entry for entry in agent.state.outbox.values() if entry.kind != AUDIENCE_KIND)
+    shown = (entry for entry in agent.state.outbox.values() if _is_shown(entry))
     return [
         OutboxEntry(
             local_id=entry.local_id,
@@ -159,6 +176,8 @@ def _compose(
     conversation: ConversationId | None,
 ) -> Compose:
     check_release(content, agencies)
+    check_snapshot(agent.standing, content)
+    check_roles(agent, content, agencies)
     _check_size(agent, agencies)
     try:
         raw, class_ = encode_content(content), find_class(content)
@@ -186,6 +205,25 @@ async def _tell_sent(agent: Agent, composed: Compose, referral_ref: ReferralRef 
     )
 
 
+def check_roles(agent: Agent, content: ContentModel, agencies: Iterable[AgencyId]) -> None:
+    """Demand that this device may say this, and that somebody there may receive it.
+
+    Raises:
+        RoleRefused: A rule of the dictionary forbids it. Nothing was written.
+    """
+    keyring = agent.keyring
+    certified = agent.directory.device(keyring.agency, keyring.device)
+    roles = keyring.roles if certified is None else certified.roles
+    if not is_among(roles, find_senders(content)):
+        raise RoleRefused(content.type, "sent", list_roles(find_senders(content)))
+    receivers = find_receivers(content)
+    for agency in agencies:
+        there = agent.directory.devices_of(agency)
+        # Whoever is not known yet may be one of them: then it waits.
+        if there and not any(is_among(held.roles, receivers) for held in there):
+            raise RoleRefused(content.type, "received", list_roles(receivers))
+
+
 def _check_size(agent: Agent, agencies: tuple[AgencyId, ...]) -> None:
     everyone = (agent.keyring.agency, *agencies)
     devices = sum(len(agent.directory.devices_of(agency)) for agency in everyone)
@@ -200,12 +238,40 @@ def _is_called(partner: Partner, named: Addressee) -> bool:
     return named in names
 
 
+def _is_shown(entry: Entry) -> bool:
+    return entry.kind != AUDIENCE_KIND and not entry.within_agency
+
+
 def _waits_for(entry: Entry) -> tuple[str, ...]:
     if not entry.core:
         return tuple(str(agency) for agency in entry.to) if entry.reason else ()
     return tuple(str(held.device) for held in entry.deliveries if held.progress is Progress.WAITING)
 
 
-def _explain(entry: Entry, state: OutboxState) -> QuietwayError | None:
-    waiting = _waits_for(entry)
-    return Unreachable(waiting[0]) if state == "unreachable" and waiting else None
+def _explain(
+    agent: Agent, entry: Entry, left: tuple[AgencyId, ...], state: OutboxState
+) -> QuietwayError | None:
+    waiting = (*(str(agency) for agency in left), *_waits_for(entry))
+    if state != "unreachable" or not waiting:
+        return None
+    for agency in (*left, *_agencies_waited_for(entry)):
+        name = agent.directory.agency_code(agency) or str(agency)
+        match agent.directory.hindrance(agency, agent.clock.now()):
+            case "identity_changed":
+                return IdentityChanged(name)
+            case "stale_directory":
+                return DirectoryStale(name)
+    return Unreachable(waiting[0])
+
+
+def _agencies_waited_for(entry: Entry) -> tuple[AgencyId, ...]:
+    if not entry.core:
+        return entry.to
+    waiting = (held for held in entry.deliveries if held.progress is Progress.WAITING)
+    return tuple(dict.fromkeys(held.agency for held in waiting))
+
+
+def _check_identities(agent: Agent, agencies: tuple[AgencyId, ...]) -> None:
+    for agency in agencies:
+        if agent.directory.hindrance(agency, agent.clock.now()) == IDENTITY_CHANGED:
+            raise IdentityChanged(agent.directory.agency_code(agency) or str(agency))

@@ -7,6 +7,7 @@
     ├── PaddingError           a message does not fit, or its padding is not as it must be
     ├── EncodingError          a text, a tag or a length is not in its one canonical form
     ├── PassphraseRefusedError a passphrase is too short, or stored parameters are out of bounds
+    ├── WordsRefusedError      words that were typed are not the words of a seed
     └── RandomnessError        the system's randomness repeats itself
 
 Rules: an error carries a sentence, never content, keys or the bytes that were refused. `OpenError`
@@ -57,6 +58,18 @@ class EncodingError(CryptoError):
 
 class PassphraseRefusedError(CryptoError):
     """A passphrase is too short, or stored parameters are out of bounds; the text says which."""
+
+
+class WordsRefusedError(CryptoError):
+    """Words that were typed are not the words of a seed. The sentence holds none of them.
+
+    Attributes:
+        number: Which word is not in the list, from 1; None where each of them is.
+    """
+
+    def __init__(self, sentence: str, *, number: int | None = None) -> None:
+        super().__init__(sentence)
+        self.number = number
 
 
 class RandomnessError(CryptoError):

@@ -47,6 +47,8 @@ class SigningKey:
         if len(raw) != SEED_BYTES:
             raise KeyRefusedError("The seed of a signing key is 32 bytes long.")
         public, secret = bindings.crypto_sign_seed_keypair(raw)
+        # The binding leaves its own copy in memory that it frees: a key of nobody goes over it.
+        bindings.crypto_sign_seed_keypair(bytes(SEED_BYTES))
         object.__setattr__(self, "public", public)
         object.__setattr__(self, "_secret", Secret(secret))
 
@@ -73,6 +75,10 @@ class SigningKey:
         """
         _check_http_base(base)
         return self._sign(base)
+
+    def overwrite(self) -> None:
+        """Clear the secret half, as `Secret.overwrite` does; nothing is signed from then on."""
+        self._secret.overwrite()
 
     def _sign(self, message: bytes) -> bytes:
         return bindings.crypto_sign(message, self._secret.reveal())[:SIGNATURE_BYTES]

@@ -13,15 +13,22 @@ from typing import Annotated
 import typer
 
 from quietway_desk.commands import (
+    agency,
+    backup,
+    custodians,
+    device,
     doctor,
     inbox,
     init,
+    listen,
     outbox,
     partner,
+    passphrase,
     referral,
     send,
     status,
     watch,
+    wipe,
 )
 from quietway_desk.session import Settings
 
@@ -51,6 +58,15 @@ app.command("outbox")(outbox.outbox)
 app.command("watch")(watch.watch)
 app.add_typer(status.app, name="status")
 app.add_typer(partner.app, name="partner")
+app.add_typer(agency.app, name="agency")
+app.add_typer(device.app, name="device")
+app.command("custodian", epilog=custodians.EXAMPLE_OF_ONE)(custodians.custodian)
+app.add_typer(passphrase.app, name="passphrase")
+app.command("listen")(listen.listen)
+app.command("lock")(listen.lock)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("wipe")(wipe.wipe)
 app.command("doctor")(doctor.doctor)
 
 

@@ -7,6 +7,7 @@ Spec: docs/reference/desk.md, "Sending a referral".
 
 from __future__ import annotations
 
+import getpass
 import sys
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,23 @@ def read_words(question: str) -> str:
             "There is nothing to send: type the words, or pass them on standard input."
         )
     return words
+
+
+def ask_secret_words(question: str) -> str:
+    """Read the words of a sheet: hidden at a terminal, elsewhere the next line of standard input.
+
+    Raises:
+        UsageRefused: There are none.
+    """
+    if not is_at_terminal():
+        line = sys.stdin.readline()
+        if not line.strip():
+            raise UsageRefused("The words are missing: pass them on standard input, in one line.")
+        return line
+    try:
+        return getpass.getpass(f"{question} (24 words, hidden): ")
+    except EOFError:
+        raise KeyboardInterrupt from None
 
 
 def is_at_terminal() -> bool:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from quietway.interop import CodedRequest
 
 STANDARD_OUTPUT: Final = Path("-")
+# Windows would turn each line feed of a picture into two characters.
+_NEW_FILE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+_NOT_WRITTEN: Final = (
+    "The file was not written: choose a file that does not exist yet, in a folder that does."
+)
 
 
 def take_file(path: Path, *, allow_closed: bool = False) -> CodedRequest:
@@ -46,6 +51,30 @@ def take_file(path: Path, *, allow_closed: bool = False) -> CodedRequest:
             "that is stays behind too. Say in the purpose what you ask for."
         )
     return coded
+
+
+def check_new(file: Path) -> None:
+    """See that a name is free, before anything is made that is to be written there.
+
+    Raises:
+        UsageRefused: Something is there already, or there is no such folder.
+    """
+    if os.path.lexists(file) or not file.absolute().parent.is_dir():
+        raise UsageRefused(_NOT_WRITTEN)
+
+
+def write_new(file: Path, raw: bytes) -> None:
+    """Write a file that only this user may read, and never over another.
+
+    Raises:
+        UsageRefused: It could not be written, or something is there already.
+    """
+    try:
+        descriptor = os.open(file, _NEW_FILE, 0o600)
+        with os.fdopen(descriptor, "wb") as made:
+            made.write(raw)
+    except OSError:
+        raise UsageRefused(_NOT_WRITTEN) from None
 
 
 def check_target(file: Path, *, force: bool) -> None:

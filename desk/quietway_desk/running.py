@@ -62,7 +62,7 @@ def run(arguments: Sequence[str] | None) -> int:
 def _say_refusal(refusal: Exception) -> int:
     # A content that the desk itself built is refused by its constructor, before the SDK is asked.
     built_here = isinstance(refusal, ContentError)
-    warn(f"Nothing was sealed: {refusal}" if built_here else str(refusal))
+    warn(f"Nothing was done: {refusal}" if built_here else str(refusal))
     return NOT_TAKEN if isinstance(refusal, ImportRefused | UsageRefused) else REFUSED
 
 

@@ -9,8 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quietway import Client, StoreMissing, UnknownPartner, has_store
+from quietway import (
+    Client,
+    RelayRefused,
+    RelayUnreachable,
+    StoreMissing,
+    UnknownPartner,
+    has_request,
+    has_store,
+)
+from quietway_desk.naming import call_device
 from quietway_desk.passphrase import read_passphrase
+from quietway_desk.refusals import NotDone, NotJoined
 from quietway_desk.screen import remark, warn, working
 
 if TYPE_CHECKING:
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
 
     import typer
 
-    from quietway import Partner, SyncReport
+    from quietway import OwnDevicesChanged, Partner, SyncReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +55,49 @@ def opened(context: typer.Context, *, accept_older_copy: bool = False) -> Iterat
     Raises:
         StoreError: There is none, another program has it, or the passphrase is wrong.
     """
-    if not has_store():
-        # Said before anybody types a passphrase for nothing.
-        raise StoreMissing
+    with opened_by_owner(context, accept_older_copy=accept_older_copy) as (client, _):
+        yield client
+
+
+@contextmanager
+def opened_by_owner(
+    context: typer.Context, *, accept_older_copy: bool = False
+) -> Iterator[tuple[Client, str]]:
+    """Open the store for what asks for its passphrase again, which was typed for this command.
+
+    Raises:
+        StoreError: As `opened`.
+    """
+    require_store()
     passphrase = read_passphrase(settings_of(context).passphrase_descriptor)
     with Client.open(passphrase=passphrase, accept_older_copy=accept_older_copy) as client:
-        yield client
+        yield client, passphrase
+
+
+def require_store() -> None:
+    """See that there is a device here, before anybody types a passphrase for nothing.
+
+    Raises:
+        NotJoined: It has asked to be let in. Nobody is told to found a second agency here.
+        StoreMissing: There is none.
+    """
+    if has_request():
+        raise NotJoined
+    if not has_store():
+        raise StoreMissing
+
+
+@contextmanager
+def needing_relay(not_done: str) -> Iterator[None]:
+    """Say that something was not done, where the SDK says that what was written is kept.
+
+    Raises:
+        NotDone: The relay cannot be reached.
+    """
+    try:
+        yield
+    except RelayUnreachable:
+        raise NotDone(not_done) from None
 
 
 def find_partner(client: Client, name: str) -> Partner:
@@ -77,12 +124,56 @@ def find_partner(client: Client, name: str) -> Partner:
         raise
 
 
+def tell_change(change: OwnDevicesChanged) -> str:
+    """Say what changed about the agency's own devices, and what to do if nobody expected it."""
+    new = ", ".join(call_device(device) for device in change.added)
+    gone = ", ".join(call_device(device) for device in change.departed)
+    parts = [f"new: {new}"] * bool(new) + [f"gone: {gone}"] * bool(gone)
+    return (
+        f"Your agency's devices have changed ({'; '.join(parts)}). If nobody expected that, call "
+        "your ops holders now. Seen and right: quietway device list"
+    )
+
+
 def talk(client: Client) -> SyncReport:
     """Do one pass with the relay, and say what stands in the way, if anything does."""
+    report = _pass_on(client)
+    for change in client.devices.changes():
+        warn(tell_change(change))
+    return report
+
+
+def hand_over(client: Client, own: object = None) -> SyncReport:
+    """Do one more pass, after something was done here.
+
+    An alarm is for what nobody expected. So what changed by this command's own doing counts as
+    seen, and what was told when the command began is not told again.
+
+    Args:
+        client: The device.
+        own: The device that came or went by what was done here, or None.
+    """
+    report = _pass_on(client)
+    for change in client.devices.changes():
+        if own is not None and {*change.added, *change.departed} == {own}:
+            client.devices.acknowledge(change)
+    return report
+
+
+def _pass_on(client: Client) -> SyncReport:
     with working("Asking the relay ..."):
         report = client.sync()
     for problem in report.problems:
         warn(str(problem))
+    if any(_is_unknown_there(problem) for problem in report.problems):
+        remark(
+            "If your agency took this device away, that is why: ask an ops holder. It comes back "
+            "as a new device, after `quietway wipe`."
+        )
     if report.waiting:
         remark(f"Not yet sent: {report.waiting}. They go out by themselves with the next command.")
     return report
+
+
+def _is_unknown_there(problem: object) -> bool:
+    return isinstance(problem, RelayRefused) and problem.code == "not_authenticated"

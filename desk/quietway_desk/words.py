@@ -50,6 +50,11 @@ NEXT_AT_THE_DESK: Final = {
     "this agency's manifest": "Run `quietway inbox` while the relay can be reached. If the relay "
     "never took this agency in, run `quietway init` again with a new one-time code.",
     "keys for receiving": "Run `quietway inbox` while the relay can be reached: it publishes them.",
+    "the agency's root": "Run `quietway agency words`, then `quietway agency secure`.",
+    "ops holders": "Run `quietway agency ops request` on its device, then `quietway agency ops "
+    "add` with the root's words.",
+    "this agency's devices": "Run `quietway device list`.",
+    "permissions": "Run `quietway agency review`.",
     "partners": "Ask them to start quietway once; run `quietway inbox` after that.",
 }
 """What to do next, as commands, where the SDK speaks to programs."""

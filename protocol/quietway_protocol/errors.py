@@ -4,14 +4,31 @@
     ├── LocalProtocolError      this side called something that its state forbids: a bug here
     ├── RemoteProtocolError     the other side broke the protocol: close the connection
     ├── RequestRefusedError     a request signature is missing, wrong, or by nobody known
-    └── ClockSkewError          a request signature is right, but by a clock that is too far off
+    ├── ClockSkewError          a request signature is right, but by a clock that is too far off
+    └── ManifestRefusedError    a manifest does not hold, or does not follow the one that is held
 
 Errors carry reasons written here and numbers, never anything that the other side sent.
 
-Spec: docs/spec/relay-protocol.md, "Signed requests" and "The mailbox".
+Spec: docs/spec/relay-protocol.md, "Signed requests" and "The mailbox";
+docs/spec/keys.md, "Manifest".
 """
 
 from __future__ import annotations
+
+from typing import Final
+
+FORGED: Final = "forged"
+WEAK_KEY: Final = "weak_key"
+ROLLED_BACK: Final = "rolled_back"
+UNLINKED: Final = "unlinked"
+INCONSISTENT: Final = "inconsistent"
+_PROBLEMS: Final = {
+    FORGED: "refused_signature",
+    WEAK_KEY: "refused_signature",
+    ROLLED_BACK: "stale_version",
+    UNLINKED: "stale_version",
+    INCONSISTENT: "invalid_field",
+}
 
 
 class ProtocolError(Exception):
@@ -46,3 +63,21 @@ class ClockSkewError(ProtocolError):
     def __init__(self, *, skew_ms: int) -> None:
         super().__init__("The clock that signed the request is more than 2 hours off: set it.")
         self.skew_ms = skew_ms
+
+
+class ManifestRefusedError(ProtocolError):
+    """A manifest is not vouched for as it must be, or does not follow the one that is held.
+
+    Attributes:
+        reason: `forged` (somebody else's signature, or too few), `weak_key`, `rolled_back` (an
+            older version, or a device that left is back), `unlinked` (it does not name the version
+            before), `inconsistent` (it says otherwise than the version before, where it may not).
+        field: The field that decided it.
+        problem: The registered code that a relay answers with.
+    """
+
+    def __init__(self, reason: str, field: str) -> None:
+        super().__init__(f"The manifest was refused ({reason}): its field '{field}' decided it.")
+        self.reason = reason
+        self.field = field
+        self.problem = _PROBLEMS[reason]

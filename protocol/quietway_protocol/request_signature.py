@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 LABEL: Final = "quietway"
 TAG: Final = "quietway/v1"
+LISTEN: Final = "listen:"
+"""Before a device id: the signature is by its listen key, which learns `latest` alone."""
+ROOT: Final = "root:"
+"""Before an agency id: the signature is by its root key, which reads the directory alone."""
 SKEW_MS: Final = 2 * 60 * 60 * 1000
 COMPONENTS: Final = ("@method", "@authority", "@path", "@query")
 _PARAMETERS: Final = ("created", "keyid", "alg", "nonce", "tag")
@@ -47,7 +51,8 @@ class VerifiedRequest:
     """Who signed a request. It exists only after the signature was verified.
 
     Attributes:
-        key_id: As shown: a device id in text form, maybe after `listen:`.
+        key_id: As shown: a device id in text form, maybe after `listen:`, or an agency id after
+            `root:`.
         nonce: 22 characters, for the memory of nonces.
         created: When it was signed, in seconds.
     """
@@ -125,8 +130,9 @@ def sign_request(
         method: In capitals. The upgrade of a websocket is a `GET`.
         url: The absolute address that is asked; `ws` and `wss` are taken as `http` and `https`.
         body: The exact bytes of the body; None, or empty, where there is none.
-        key: The device's identity key, or its listen key.
-        key_id: The device id in text form, after `listen:` for a listen key.
+        key: The device's identity key, or its listen key, or an agency's root key.
+        key_id: The device id in text form, after `listen:` for a listen key; the agency id after
+            `root:` for a root key.
         created: The signer's clock, in seconds.
         nonce: 22 characters of base64: 16 random bytes, never used twice.
 

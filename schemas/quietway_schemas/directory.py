@@ -3,20 +3,23 @@
 These are the payloads that agencies and devices sign and the relay passes on. A model that exists
 is well-formed and consistent in itself; whether its signature holds, and whether it follows the
 version before, is for the reader to judge. Payloads are canonical JSON, and their exact bytes are
-what is signed and hashed. No person's name has a field here.
+what is signed and hashed. Trust flows down one line: root, ops list, certificates, manifest, epoch
+batches. No person's name has a field here.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/keys.md, "Root → ops list" to "Epoch batches and freshness";
+docs/spec/relay-protocol.md, "The directory".
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
 from quietway_schemas.codebook.lists import CodeIn
 from quietway_schemas.envelope import EnvelopeClass
-from quietway_schemas.errors import ContentError
+from quietway_schemas.errors import ContentError, JsonError
 from quietway_schemas.fields import (
     Base64,
     Bytes32,
@@ -36,7 +39,16 @@ if TYPE_CHECKING:
 MAX_PAYLOAD_BYTES: Final = 196_000
 """The most that a payload may take: as base64 in a signed object it stays within 256 KiB."""
 MANIFEST_LIFE_MS: Final = 90 * DAY
+OPS_LIFE_MS: Final = 400 * DAY
+DEPARTED_KEPT_MS: Final = 35 * DAY
+"""How long a manifest goes on naming a device that left."""
+MAX_CERTIFICATE_BYTES: Final = 2_048
+MAX_OPS_LIST_BYTES: Final = 2_048
+MOST_OPS: Final = 8
+MOST_APPROVALS: Final = 9
+"""All ops keys, and the root."""
 MOST_DEVICES: Final = 50
+MOST_DEPARTED: Final = 200
 MOST_LANES: Final = 2_048
 MOST_ENTRIES: Final = 64
 SUITE_KEY_BYTES: Final = {"1": 32, "2": 1_216}
@@ -53,6 +65,7 @@ RelayUrl = Annotated[
         r"|http://(localhost|127\.0\.0\.1|\[::1\]))(:[1-9][0-9]{0,4})?$",
     ),
 ]
+_Inner = TypeVar("_Inner", bound=WireModel)
 Week = Annotated[str, Field(pattern=r"^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$")]
 
 
@@ -61,20 +74,68 @@ def _demand_ascending(field: str, keys: "Iterable[SupportsDunderLT[Any]]") -> No
         raise ContentError(field, "is not sorted, or names something twice")
 
 
-def _check_suites(suites: tuple[int, ...]) -> tuple[int, ...]:
+def check_suites(suites: tuple[int, ...]) -> tuple[int, ...]:
+    """Let a sorted list of the suites pass that this version knows."""
     if suites not in {(1,), (2,), (1, 2)}:
         raise ValueError("is not a sorted list of suites that this version knows")
     return suites
 
 
-def _check_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
+def check_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
+    """Let a list of roles pass that is sorted and without doubles."""
     _demand_ascending("roles", roles)
     return roles
 
 
-class DeviceCertificate(WireModel):
-    """What a manifest says of one device. `roles` and `suites` are sorted."""
+def _check_ops(ops: "tuple[OpsKey, ...]") -> "tuple[OpsKey, ...]":
+    _demand_ascending("ops", [held.key for held in ops])
+    return ops
 
+
+class SignedObject(WireModel):
+    """A payload as it was signed, and its signature."""
+
+    payload: Annotated[bytes, Base64(2, MAX_PAYLOAD_BYTES)]
+    signature: Bytes64
+
+
+class OpsKey(WireModel):
+    """A key that vouches for the agency's devices, and until when."""
+
+    key: Bytes32
+    expires: Moment
+
+
+class OpsList(WireModel):
+    """Whom the agency's root lets vouch, and how many of them it takes. `ops` is sorted by key."""
+
+    agency_id: AgencyId
+    agency_code: AgencyCode
+    root_key: Bytes32
+    version: Version
+    issued: Moment
+    approvals: Annotated[int, Field(ge=1, le=MOST_OPS)]
+    ops: Annotated[
+        tuple[OpsKey, ...], Field(min_length=1, max_length=MOST_OPS), AfterValidator(_check_ops)
+    ]
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Self:
+        if self.approvals > len(self.ops):
+            raise ContentError("approvals", "asks for more keys than there are")
+        if not all(self.issued < held.expires <= self.issued + OPS_LIFE_MS for held in self.ops):
+            raise ContentError("ops", "holds a key that expires before issued, or after 400 days")
+        return self
+
+    def find(self, key: bytes) -> OpsKey | None:
+        """Return an ops key as the list has it, or None where it is not in the list."""
+        return next((held for held in self.ops if held.key == key), None)
+
+
+class Certificate(WireModel):
+    """What an agency says of one of its devices. `roles` and `suites` are sorted."""
+
+    agency_id: AgencyId
     device_id: DeviceId
     identity_key: Bytes32
     listen_key: Bytes32
@@ -84,22 +145,56 @@ class DeviceCertificate(WireModel):
     roles: Annotated[
         tuple[Annotated[str, CodeIn("role")], ...],
         Field(min_length=1, max_length=19),
-        AfterValidator(_check_roles),
+        AfterValidator(check_roles),
     ]
-    suites: Annotated[tuple[int, ...], AfterValidator(_check_suites)]
+    suites: Annotated[tuple[int, ...], AfterValidator(check_suites)]
+    agency_owned: bool
+    issued: Moment
 
 
-class Retired(WireModel):
-    """A device that the agency no longer vouches for, and since when."""
+class Approval(WireModel):
+    """The signature of a certificate's payload, by the root key or an ops key."""
+
+    key: Bytes32
+    signature: Bytes64
+
+
+class CertifiedDevice(WireModel):
+    """A certificate as it was signed, and who approved it. `approvals` is sorted by key."""
+
+    certificate: Annotated[bytes, Base64(2, MAX_CERTIFICATE_BYTES)]
+    approvals: Annotated[tuple[Approval, ...], Field(min_length=1, max_length=MOST_APPROVALS)]
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        _demand_ascending("approvals", [approval.key for approval in self.approvals])
+        _ = self.read
+        return self
+
+    @cached_property
+    def read(self) -> Certificate:
+        """What the certificate says."""
+        return _read_within(Certificate, self.certificate, "certificate", MAX_CERTIFICATE_BYTES)
+
+
+class Departed(WireModel):
+    """A device that left, when and how; its identity key judges what it said before.
+
+    `retired` is a device that was given back; `revoked` one that may be in other hands.
+    """
 
     device_id: DeviceId
+    identity_key: Bytes32
     at: Moment
+    how: Literal["retired", "revoked"]
 
 
 class Manifest(WireModel):
     """All of an agency's devices, in one version of a hash-linked row.
 
-    Devices and retired are sorted by device id.
+    It is signed by the ops key that it names as `signed_by`. Devices and departed are sorted by
+    device id. The objects inside are read together with it, so what exists here reads well all the
+    way down; who signed them is for `quietway_protocol.manifests` to prove.
     """
 
     agency_id: AgencyId
@@ -107,10 +202,38 @@ class Manifest(WireModel):
     prev_hash: Bytes32
     issued: Moment
     expires: Moment
-    agency_code: AgencyCode
-    root_key: Bytes32
-    devices: Annotated[tuple[DeviceCertificate, ...], Field(min_length=1, max_length=MOST_DEVICES)]
-    retired: Annotated[tuple[Retired, ...], Field(max_length=200)]
+    ops_list: SignedObject
+    signed_by: Bytes32
+    devices: Annotated[tuple[CertifiedDevice, ...], Field(min_length=1, max_length=MOST_DEVICES)]
+    departed: Annotated[tuple[Departed, ...], Field(max_length=MOST_DEPARTED)]
+
+    @cached_property
+    def ops(self) -> OpsList:
+        """The ops list that this version relies on."""
+        return _read_within(OpsList, self.ops_list.payload, "ops_list", MAX_OPS_LIST_BYTES)
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The certificates of all devices, by device id."""
+        return tuple(held.read for held in self.devices)
+
+    @property
+    def agency_code(self) -> str:
+        """The agency's code, by its ops list."""
+        return self.ops.agency_code
+
+    @property
+    def root_key(self) -> bytes:
+        """The root key that the ops list names."""
+        return self.ops.root_key
+
+    def find(self, device: DeviceId) -> Certificate | None:
+        """Return a device's certificate, or None where the device is not certified."""
+        return next((held for held in self.certificates if held.device_id == device), None)
+
+    def find_departed(self, device: DeviceId) -> Departed | None:
+        """Return how a device left, or None where that is not said here."""
+        return next((gone for gone in self.departed if gone.device_id == device), None)
 
     @model_validator(mode="after")
     def _check_time_and_place(self) -> Self:
@@ -118,26 +241,43 @@ class Manifest(WireModel):
             raise ContentError("prev_hash", "is zero in version 1 and in no other")
         if not self.issued < self.expires <= self.issued + MANIFEST_LIFE_MS:
             raise ContentError("expires", "is not after issued, by 90 days at most")
-        if any(gone.at > self.issued for gone in self.retired):
-            raise ContentError("retired", "names a time after issued")
+        if any(gone.at > self.issued for gone in self.departed):
+            raise ContentError("departed", "names a time after issued")
+        if self.ops.agency_id != self.agency_id:
+            raise ContentError("ops_list", "is another agency's")
         return self
 
     @model_validator(mode="after")
     def _check_devices(self) -> Self:
-        _demand_ascending("devices", [device.device_id for device in self.devices])
-        _demand_ascending("retired", [gone.device_id for gone in self.retired])
-        if {gone.device_id for gone in self.retired} & {held.device_id for held in self.devices}:
-            raise ContentError("retired", "names a device that is still certified")
-        _demand_distinct("mailbox", [device.mailbox for device in self.devices])
-        _demand_distinct("identity_key", [device.identity_key for device in self.devices])
-        if any(device.program.partition("-")[0] != self.agency_code for device in self.devices):
+        held = self.certificates
+        _demand_ascending("devices", [device.device_id for device in held])
+        _demand_ascending("departed", [gone.device_id for gone in self.departed])
+        _demand_distinct("mailbox", [device.mailbox for device in held])
+        _demand_distinct("identity_key", [device.identity_key for device in held])
+        if any(device.agency_id != self.agency_id for device in held):
+            raise ContentError("certificate", "is another agency's")
+        if any(device.program.partition("-")[0] != self.agency_code for device in held):
             raise ContentError("program", "does not begin with the agency's code")
+        left = {gone.device_id for gone in self.departed}
+        left_keys = {gone.identity_key for gone in self.departed}
+        if any(device.device_id in left or device.identity_key in left_keys for device in held):
+            raise ContentError("departed", "names a device that is still certified")
         return self
 
 
 def _demand_distinct(field: str, values: Sequence[object]) -> None:
     if len(set(values)) != len(values):
         raise ContentError(field, "names something twice")
+
+
+def _read_within(model: type[_Inner], payload: bytes, field: str, max_bytes: int) -> _Inner:
+    """Read an object that stands inside another one, as bytes that somebody signed."""
+    try:
+        return model.from_canonical(payload, max_bytes=max_bytes)
+    except ContentError as refused:
+        raise ContentError(f"{field}.{refused.field}", refused.reason) from None
+    except JsonError:
+        raise ContentError(field, "is not one canonical JSON object") from None
 
 
 class EpochKeys(WireModel):
@@ -205,13 +345,6 @@ class WeekOfLanes(WireModel):
         if len(self.lanes).bit_count() != 1:
             raise ContentError("lanes", "has a number of lanes that is not a power of two")
         return self
-
-
-class SignedObject(WireModel):
-    """A payload as it was signed, and its signature."""
-
-    payload: Annotated[bytes, Base64(2, MAX_PAYLOAD_BYTES)]
-    signature: Bytes64
 
 
 class DirectoryEntry(WireModel):

@@ -20,7 +20,7 @@ from typing import Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from quietway_schemas import directory, frames, problems
+from quietway_schemas import directory, frames, linking, problems, snapshot
 from quietway_schemas.codebook.lists import DICTIONARY_VERSION, entries, list_names
 from quietway_schemas.content.registry import CONTENT_TYPES
 from quietway_schemas.fields import WireModel
@@ -30,6 +30,8 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 OBJECTS: Final[Mapping[str, type[WireModel]]] = MappingProxyType(
     {
         **{name: row.model for name, row in CONTENT_TYPES.items()},
+        "directory.ops-list": directory.OpsList,
+        "directory.certificate": directory.Certificate,
         "directory.manifest": directory.Manifest,
         "directory.epoch-batch": directory.EpochBatch,
         "directory.week-of-lanes": directory.WeekOfLanes,
@@ -40,6 +42,9 @@ OBJECTS: Final[Mapping[str, type[WireModel]]] = MappingProxyType(
         "frame.ack": frames.Ack,
         "frame.latest": frames.Latest,
         "frame.closing": frames.Closing,
+        "link.request": linking.LinkRequest,
+        "link.offer": linking.LinkOffer,
+        "snapshot.text": snapshot.SnapshotText,
         "problem": problems.ProblemBody,
     }
 )

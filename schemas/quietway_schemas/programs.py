@@ -39,7 +39,7 @@ def register_codes(known: RegisteredCodes, new: Manifest) -> RegisteredCodes:
     Raises:
         ContentError: The code names another agency, or was retired.
     """
-    programs = frozenset(device.program for device in new.devices)
+    programs = frozenset(device.program for device in new.certificates)
     if known.owners.get(new.agency_code, new.agency_id) != new.agency_id:
         raise ContentError("agency_code", "names another agency already: choose another code")
     if known.retired & {new.agency_code, *programs}:

@@ -73,6 +73,10 @@ class Agencies:
         self._open.push_async_callback(client.aclose)
         return client
 
+    def keep_open(self, client: AsyncClient) -> None:
+        """Close a client with the others at the end."""
+        self._open.push_async_callback(client.aclose)
+
     async def found_partners(self, *programs: str) -> list[AsyncClient]:
         clients = [await self.found(program) for program in programs]
         for one in clients:

@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING
 from quietway.keyring.body import Founding
 from quietway.keyring.keyring import Keyring
 from quietway.keyring.publish import (
+    approve,
+    build_certificate,
     build_epoch_batch,
     build_manifest,
+    build_ops_list,
     build_week_of_lanes,
+    certify,
     wanted_epochs,
 )
-from quietway_crypto.encoding import TAG_MANIFEST_HASH, hash_tagged
 from quietway_crypto.lanes import derive_capability, derive_lane
+from quietway_protocol.manifests import hash_manifest
+from quietway_schemas.directory import OPS_LIFE_MS
 from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
 from quietway_schemas.ids import EnvelopeId
 from quietway_schemas.instants import iso_week
 
 if TYPE_CHECKING:
     from quietway.ports import Entropy, Relay
-    from quietway_schemas.directory import SignedObject
+    from quietway_crypto.signing import SigningKey
+    from quietway_schemas.directory import CertifiedDevice, Departed, SignedObject
     from quietway_schemas.ids import MailboxId
     from quietway_schemas.instants import Instant
 
@@ -35,18 +41,60 @@ class Device:
     keyring: Keyring
     entropy: Entropy
     manifest: SignedObject | None = None
+    ops_list: SignedObject | None = None
+    certified: CertifiedDevice | None = None
     partner: bytes = field(default=b"partner-of-tests")
 
-    def sign_manifest(self, now: Instant, version: int = 1) -> SignedObject:
-        prev_hash = bytes(32) if self.manifest is None else self.manifest_hash
+    @property
+    def root(self) -> SigningKey:
+        assert self.keyring.root is not None
+        return self.keyring.root
+
+    @property
+    def ops(self) -> SigningKey:
+        assert self.keyring.ops is not None
+        return self.keyring.ops
+
+    def sign_ops_list(self, now: Instant, *, version: int = 1) -> SignedObject:
+        return build_ops_list(
+            self.root,
+            agency_id=self.keyring.agency,
+            agency_code=self.keyring.agency_code,
+            ops={self.ops.public: now + OPS_LIFE_MS},
+            approvals=1,
+            version=version,
+            now=now,
+        )
+
+    def certify(self, now: Instant, *keys: SigningKey) -> CertifiedDevice:
+        """Certify this device, by its own ops key unless others are named."""
+        certificate = build_certificate(self.keyring, agency_owned=True, now=now)
+        return certify(certificate, [approve(certificate, key) for key in keys or (self.ops,)])
+
+    def sign_manifest(
+        self,
+        now: Instant,
+        version: int = 1,
+        *,
+        others: tuple[CertifiedDevice, ...] = (),
+        departed: tuple[Departed, ...] = (),
+    ) -> SignedObject:
+        self.ops_list = self.ops_list or self.sign_ops_list(now)
+        self.certified = self.certified or self.certify(now)
         return build_manifest(
-            self.keyring, RELAY_URL, version=version, prev_hash=prev_hash, now=now
+            self.ops,
+            ops_list=self.ops_list,
+            devices=(self.certified, *others),
+            departed=departed,
+            version=version,
+            prev_hash=bytes(32) if self.manifest is None else self.manifest_hash,
+            now=now,
         )
 
     @property
     def manifest_hash(self) -> bytes:
         assert self.manifest is not None
-        return hash_tagged(TAG_MANIFEST_HASH, self.manifest.payload)
+        return hash_manifest(self.manifest.payload)
 
     def sign_epochs(self, now: Instant, version: int = 1) -> SignedObject:
         held = {

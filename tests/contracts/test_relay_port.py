@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -57,7 +58,7 @@ class World:
             return self._memory.connect(identity, device)
         relay = HttpRelay(
             self._url,
-            device=str(device),
+            key_id=str(device),
             identity=identity,
             clock=self.clock,
             entropy=self.entropy,
@@ -524,3 +525,27 @@ async def test_an_answer_lost_in_memory_leaves_the_envelope_stored_once() -> Non
     relay.losing_answers = False
     await connection.submit(device.capability(now), [record.pack()])
     assert relay.envelopes_held() == (envelope_of(record),)
+
+
+async def test_a_listen_key_hears_the_newest_number_and_may_do_nothing_else(world: World) -> None:
+    device, _ = await world.join(next(_CODES))
+    relay = world.connect(device.keyring.listen, device.keyring.device)
+    async with aclosing(relay.listen()) as told:
+        assert await anext(told) == 0
+        sending = world.connect(device.keyring.identity, device.keyring.device)
+        record = make_record(device.keyring.mailbox, world.entropy, now=world.clock.now())
+        await sending.submit(device.capability(world.clock.now()), [record.pack()])
+        async with asyncio.timeout(10):
+            assert await anext(told) == 1
+    with pytest.raises(RelayRefused) as refused:
+        await relay.directory(0)
+    assert refused.value.code == "not_authenticated"
+
+
+async def test_an_identity_key_and_a_foreign_key_hear_nothing(world: World) -> None:
+    device, _ = await world.join(next(_CODES))
+    other, _ = await world.join(next(_CODES))
+    for key in (device.keyring.identity, other.keyring.listen):
+        with pytest.raises(RelayRefused) as refused:
+            await anext(world.connect(key, device.keyring.device).listen())
+        assert refused.value.code == "not_authenticated"

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.client_sdk.retention.keys import MemoryRecordKeys
 
-from quietway.ports import Delete, Put, Row
+from quietway.ports import Delete, Put, Row, Shelf
 from quietway.store.lock import FolderLock
 from quietway.store.memory import MemoryStore
+from quietway.store.shelved import ShelvedStore
 from quietway.store.sqlcipher import SqlCipherStore
+from quietway.testing.clock import START
+from quietway.testing.entropy import SeededEntropy
 from quietway_crypto.secret import Secret
+from quietway_schemas.ids import AgencyId, ConversationId
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from quietway.ports import Store
@@ -30,9 +36,31 @@ def open_encrypted(folder: Path) -> SqlCipherStore:
     return SqlCipherStore.open(folder, key=KEY, store_id=STORE_ID, lock=lock)
 
 
-@pytest.fixture(params=["memory", "sqlcipher"])
+class Placed(ShelvedStore):
+    """A shelved store whose every row is content, on one shelf."""
+
+    async def commit(self, writes: Sequence[Put | Delete]) -> None:
+        shelf = Shelf(ConversationId(bytes(16)), None, AgencyId(bytes(16)), START)
+        await super().commit(
+            [replace(held, place=shelf) if isinstance(held, Put) else held for held in writes]
+        )
+
+
+async def open_shelved(inner: Store) -> ShelvedStore:
+    return await Placed.open(
+        inner,
+        keys=MemoryRecordKeys(),
+        entropy=SeededEntropy(1),
+        kinds=("message", "m", "a", "b"),
+        name_case=lambda called, _: called,
+    )
+
+
+@pytest.fixture(params=["memory", "sqlcipher", "shelved in memory", "shelved in sqlcipher"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else open_encrypted(tmp_path)
+    made: Store = MemoryStore() if "memory" in request.param else open_encrypted(tmp_path)
+    if "shelved" in request.param:
+        made = await open_shelved(made)
     yield made
     await made.aclose()
 
@@ -58,6 +86,13 @@ async def test_the_same_key_in_two_kinds_is_two_rows(store: Store) -> None:
     await store.commit([Delete("a", b"key")])
     assert await store.read("a", b"key") is None
     assert await store.read("b", b"key") == b"2"
+
+
+async def test_the_kinds_are_those_of_which_there_is_a_row(store: Store) -> None:
+    assert list(await store.kinds()) == []
+    await store.commit([Put("b", b"key", b"1"), Put("a", b"key", b"2"), Put("a", b"other", b"3")])
+    await store.commit([Delete("b", b"key")])
+    assert list(await store.kinds()) == ["a"]
 
 
 async def test_rows_are_scanned_in_the_order_of_first_writing(store: Store) -> None:
@@ -112,6 +147,12 @@ async def test_many_tasks_may_use_the_store_at_once(store: Store) -> None:
     assert {row.key for row in await store.scan("m")} == {bytes([n]) for n in range(50)}
 
 
+async def test_dropping_copies_leaves_the_rows(store: Store) -> None:
+    await store.commit([Put("m", b"k", b"1")])
+    await store.drop_copies()
+    assert await store.read("m", b"k") == b"1"
+
+
 async def test_closing_twice_is_fine(store: Store) -> None:
     await store.aclose()
     await store.aclose()
@@ -128,7 +169,7 @@ WRITES = st.lists(
 
 @given(commits=st.lists(WRITES, max_size=6))
 @settings(max_examples=25, deadline=None)
-def test_both_stores_hold_the_same_after_any_commits(
+def test_all_stores_hold_the_same_after_any_commits(
     tmp_path_factory: pytest.TempPathFactory, commits: list[list[Put | Delete]]
 ) -> None:
     async def rows_of(store: Store) -> list[list[tuple[bytes, bytes]]]:
@@ -143,6 +184,8 @@ def test_both_stores_hold_the_same_after_any_commits(
 
     async def compare() -> None:
         encrypted = open_encrypted(tmp_path_factory.mktemp("store"))
-        assert await rows_of(encrypted) == await rows_of(MemoryStore())
+        expected = await rows_of(MemoryStore())
+        assert await rows_of(encrypted) == expected
+        assert await rows_of(await open_shelved(MemoryStore())) == expected
 
     asyncio.run(compare())

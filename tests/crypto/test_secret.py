@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from quietway_crypto.errors import KeyRefusedError
 from quietway_crypto.secret import Secret, reveal
 from quietway_crypto.signing import SigningKey
 from quietway_crypto.suites import Suite, derive_keypair
@@ -83,3 +84,14 @@ def test_secrets_compare_by_value_have_no_hash_and_do_not_change() -> None:
 
 def test_reveal_gives_the_bytes_wrapped_or_not() -> None:
     assert reveal(Secret(SEED)) == reveal(SEED) == SEED
+
+
+def test_a_secret_that_was_overwritten_gives_nothing_and_its_bytes_are_zero() -> None:
+    raw = bytes(bytearray(range(32)))
+    secret = Secret(raw)
+    secret.overwrite()
+    secret.overwrite()
+    assert raw == bytes(32)
+    assert repr(secret) == "Secret(cleared)"
+    with pytest.raises(KeyRefusedError):
+        secret.reveal()

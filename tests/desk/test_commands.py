@@ -7,13 +7,13 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from tests.desk.conftest import Desk, Street, command, write_passphrase
+from tests.desk.terminal import Terminal, read_until
 from tests.journeys.conftest import PASSPHRASE, enroll
 from tests.relay_process import RelayProcess
 
@@ -136,7 +136,7 @@ def test_words_that_are_too_long_or_no_text_are_refused_with_a_sentence(street: 
     broken = street.hospital.run("send", "message", "--to=HARBOR", words="\udcff\udcfe")
 
     assert (long.returncode, broken.returncode) == (1, 2)
-    assert "Nothing was sealed: " in long.stderr
+    assert "Nothing was done: " in long.stderr
     assert "purpose_text" in long.stderr
     assert "could not be read as UTF-8" in broken.stderr
 
@@ -292,8 +292,42 @@ def test_an_invitation_is_written_for_its_holder_alone_and_is_not_for_its_author
 
     assert (invited.returncode, again.returncode, added.returncode, own.returncode) == (0, 2, 0, 1)
     assert file.stat().st_mode & 0o777 == 0o600
-    assert re.search(r"Fingerprint: [0-9a-f]{4}( [0-9a-f]{4}){7}", added.stdout)
+    assert "HARBOR is a partner now" in added.stdout
     assert "this agency's own" in own.stderr
+
+
+def test_an_invitation_is_drawn_and_read_from_its_photograph(
+    street: Street, tmp_path: Path
+) -> None:
+    picture = tmp_path / "harbor.png"
+    invited = street.shelter.run("partner", "invite", "Mercy", "--qr", "--file", str(picture))
+    added = street.hospital.run("partner", "add", "--photo", str(picture), "--label", "Shelter")
+    both = street.hospital.run("partner", "add", str(picture), "--photo", str(picture))
+    drawn = street.shelter.run("partner", "invite", "Mercy", "--qr")
+
+    codes = (invited.returncode, added.returncode, both.returncode, drawn.returncode)
+    assert codes == (0, 0, 2, 0)
+    assert "HARBOR is a partner now" in added.stdout
+    assert picture.stat().st_mode & 0o777 == 0o600
+    assert "\u2588" in drawn.stdout
+    assert "quietway-invitation" not in drawn.stdout + invited.stdout
+
+
+def test_a_partner_is_verified_with_the_words_they_read_out(street: Street) -> None:
+    own = street.shelter.run("partner", "verify")
+    words = re.search(r"In words +(([a-z]+ ){7}[a-z]+)", own.stdout)
+    assert words is not None
+    mine = re.search(r"In words +(.*)", street.hospital.run("partner", "verify").stdout)
+    assert mine is not None
+    wrong = street.hospital.run("partner", "verify", "HARBOR", "--words", mine[1])
+    right = street.hospital.run("partner", "verify", "harbor", "--words", words[1].upper())
+    after = street.hospital.run("partner", "list")
+    missing = street.hospital.run("partner", "verify", "HARBOR")
+
+    assert (wrong.returncode, right.returncode, missing.returncode) == (1, 0, 2)
+    assert wrong.stderr.startswith("Stop: ")
+    assert "by phone, " in after.stdout
+    assert words[1] in after.stdout
 
 
 def test_the_passphrase_is_asked_for_and_not_echoed(street: Street) -> None:
@@ -316,52 +350,6 @@ def test_the_passphrase_is_asked_for_and_not_echoed(street: Street) -> None:
     os.close(control)
 
     assert PASSPHRASE.encode() not in shown
-
-
-class Terminal:
-    """A command on a terminal of its own, with somebody who reads and types."""
-
-    def __init__(self, desk: Desk, *arguments: str) -> None:
-        self._control, terminal = pty.openpty()
-        self._process = subprocess.Popen(
-            command(*arguments),
-            env=desk.environment(),
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            start_new_session=True,
-        )
-        os.close(terminal)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._control)
-
-    def read_until(self, wanted: str) -> None:
-        shown = b""
-        while wanted.encode() not in shown:
-            ready, _, _ = select.select([self._control], [], [], 30)
-            assert ready, shown
-            shown += os.read(self._control, 4_096)
-
-    def answer(self, question: str, typed: str) -> None:
-        self.read_until(question)
-        # A terminal gives what is typed ahead to whoever reads next, so no waiting is needed.
-        os.write(self._control, typed.encode())
-
-    def wait(self) -> int:
-        return self._process.wait(30)
-
-
-def read_until(descriptor: int, wanted: bytes) -> bytes:
-    shown = b""
-    while wanted not in shown:
-        shown += os.read(descriptor, 4_096)
-    return shown
 
 
 def test_nothing_is_written_outside_the_store(street: Street) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import io
+import re
+import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from quietway import has_store
+from quietway.codes import labels
 from quietway.testing import Sandbox
 from quietway_desk.running import NOT_TAKEN, REFUSED, _say_fault, run
 from quietway_desk.screen import prepare_streams, say
@@ -32,6 +36,32 @@ COMMANDS: Final = (
     "outbox",
     "watch",
     "doctor",
+    "backup",
+    "restore",
+    "custodian",
+    "listen",
+    "lock",
+    "wipe",
+    "passphrase change",
+    "agency found",
+    "agency words",
+    "agency secure",
+    "agency custodians",
+    "agency recover",
+    "agency review",
+    "agency ops request",
+    "agency ops add",
+    "agency ops remove",
+    "agency ops list",
+    "device request",
+    "device add",
+    "device join",
+    "device approve",
+    "device list",
+    "device roles",
+    "device revoke",
+    "device retire",
+    "device snapshot",
     "send referral",
     "send answer",
     "send message",
@@ -41,6 +71,7 @@ COMMANDS: Final = (
     "status board",
     "partner invite",
     "partner add",
+    "partner verify",
     "partner list",
 )
 
@@ -71,6 +102,36 @@ def test_each_command_teaches_with_an_example(
     shown = capsys.readouterr().out
     assert "Try this:" in shown
     assert f"quietway {name}" in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_example_can_be_copied_as_it_stands(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run([*name.split(), "--help"])
+    shown = capsys.readouterr().out
+    options = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE))
+
+    examples = re.findall(
+        rf"^ +(quietway {name}(?: .*)?)$", shown.replace("\\\n", ""), re.MULTILINE
+    )
+    assert examples
+    for words in map(shlex.split, examples):
+        named = [word for word in words if word.startswith("--")]
+        assert set(named) <= options
+        assert not [word for word in words if word.endswith("-") and word != "-"]
+        roles = [after for word, after in pairwise(words) if word == "--role"]
+        assert set(roles) <= set(labels("role"))
+
+
+def test_the_example_of_three_custodians_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["agency", "custodians", "--help"])
+    shown = capsys.readouterr().out.replace("\\\n", "")
+    example = re.findall(r"^ +(quietway agency custodians .*)$", shown, re.MULTILINE)[-1]
+    words = shlex.split(example)
+    assert words.count("--custodian") == 3
+    assert words[-2:] == ["--out", "harbor.recovery"]
 
 
 def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

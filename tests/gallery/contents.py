@@ -11,6 +11,21 @@ from typing import TYPE_CHECKING, Final
 from tests.gallery.parties import NOW
 
 from quietway_schemas.codebook.lists import codes, entries
+from quietway_schemas.content.agency import (
+    MOST_OFFER_BYTES,
+    MOST_PARTS,
+    MOST_REQUEST_BYTES,
+    MOST_ROWS,
+    PART_BYTES,
+    AgencyLeaving,
+    AgencyProposal,
+    AgencyReview,
+    AgencyShared,
+    AgencySnapshotApproval,
+    AgencySnapshotOffer,
+    AgencySnapshotPart,
+    SharedRow,
+)
 from quietway_schemas.content.audience import MOST_AUDIENCE, AudienceList
 from quietway_schemas.content.message import MessageText
 from quietway_schemas.content.receipt import MOST_RECEIPTS, ReceiptOpened, ReceiptStored
@@ -27,6 +42,7 @@ from quietway_schemas.content.referral import (
 )
 from quietway_schemas.content.referral_states import STATES_OF_TYPE, STATES_WITH_REASON
 from quietway_schemas.content.status import StatusIndicator
+from quietway_schemas.directory import MAX_CERTIFICATE_BYTES, MOST_APPROVALS, Approval
 from quietway_schemas.ids import CaseRef, DeviceId, MessageId, ReferralRef
 from quietway_schemas.instants import DAY
 
@@ -134,7 +150,71 @@ def _answer(chance: random.Random, type_: type[ReferralAnswer]) -> ContentModel:
     )
 
 
+def _approval(chance: random.Random) -> Approval:
+    return Approval(key=chance.randbytes(32), signature=chance.randbytes(64))
+
+
+def _proposal(chance: random.Random) -> ContentModel:
+    approvals = [_approval(chance) for _ in range(chance.randint(1, MOST_APPROVALS))]
+    linked = chance.random() < 0.5
+    return AgencyProposal(
+        certificate=chance.randbytes(chance.randint(400, MAX_CERTIFICATE_BYTES)),
+        approvals=tuple(sorted(approvals, key=lambda held: held.key)),
+        request=chance.randbytes(MOST_REQUEST_BYTES) if linked else None,
+        offer=chance.randbytes(MOST_OFFER_BYTES) if linked else None,
+    )
+
+
+def _shared(chance: random.Random) -> ContentModel:
+    rows = [
+        SharedRow(
+            kind="case_alias",
+            key=chance.randbytes(32),
+            value=chance.randbytes(chance.randint(1, 300)),
+            at=NOW,
+        )
+        for _ in range(chance.randint(1, MOST_ROWS))
+    ]
+    return AgencyShared(rows=tuple(rows))
+
+
+def _snapshot_offer(chance: random.Random) -> ContentModel:
+    return AgencySnapshotOffer(
+        snapshot_id=chance.randbytes(16),
+        to=DeviceId(chance.randbytes(16)),
+        digest=chance.randbytes(32),
+        parts=chance.randint(1, MOST_PARTS),
+        statuses=chance.randint(0, 1_000),
+        referrals=chance.randint(0, 1_000),
+    )
+
+
+def _snapshot_approval(chance: random.Random) -> ContentModel:
+    return AgencySnapshotApproval(
+        snapshot_id=chance.randbytes(16), digest=chance.randbytes(32), approval=_approval(chance)
+    )
+
+
+def _snapshot_part(chance: random.Random) -> ContentModel:
+    return AgencySnapshotPart(
+        snapshot_id=chance.randbytes(16),
+        number=chance.randrange(MOST_PARTS),
+        piece=chance.randbytes(chance.randint(1, PART_BYTES)),
+    )
+
+
+def _review(chance: random.Random) -> ContentModel:
+    return AgencyReview(device=DeviceId(chance.randbytes(16)), issued=chance.randrange(NOW))
+
+
 MAKERS: Final[Mapping[str, Callable[[random.Random], ContentModel]]] = {
+    "agency.leaving": lambda _: AgencyLeaving(),
+    "agency.proposal": _proposal,
+    "agency.review": _review,
+    "agency.shared": _shared,
+    "agency.snapshot_approval": _snapshot_approval,
+    "agency.snapshot_offer": _snapshot_offer,
+    "agency.snapshot_part": _snapshot_part,
     "audience.list": _audience,
     "message.text": _message,
     "receipt.opened": lambda chance: _receipt(chance, ReceiptOpened),

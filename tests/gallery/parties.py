@@ -66,19 +66,25 @@ class Someone(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """An agency with one device.
+    """A device, and the agency that it belongs to.
 
     Attributes:
         name: All of its ids and keys come from it.
+        house: What the agency's id comes from, where that is not the device's own name.
         suites: What its certificate lists.
+        trusted_until: None while its agency vouches for the device.
+        roles: What its certificate lets it do.
     """
 
     name: str
     suites: tuple[int, ...] = BOTH_SUITES
+    house: str = ""
+    trusted_until: int | None = None
+    roles: tuple[str, ...] = ("shelter_staff",)
 
     @property
     def agency(self) -> AgencyId:
-        return AgencyId(draw(f"{self.name} agency"))
+        return AgencyId(draw(f"{self.house or self.name} agency"))
 
     @property
     def device(self) -> DeviceId:
@@ -104,6 +110,7 @@ class Party:
         """Give what opens at this device, where these agencies are pinned."""
         certified = {(party.agency, party.device): party for party in known}
         return Reader(
+            agency=self.agency,
             device=self.device,
             mailbox=self.mailbox,
             suites=self.suites,

@@ -81,18 +81,18 @@ async def _receive(folder: Path, make: Callable[[Someone, Someone], bytes]) -> S
     world.deliver(shelter, make(police, shelter))
     for _ in range(6):
         assert (await shelter.client.sync()).received == 0
-        assert _find_canary(shelter) == []
+        assert await _find_canary(shelter) == []
     assert world.held_for(shelter) == []
     return shelter
 
 
-def _find_canary(staff: Staff) -> list[str]:
-    """Name the kinds of rows in which the words stand, plain or in base64."""
+async def _find_canary(staff: Staff) -> list[str]:
+    """Name the kinds of opened rows in which the words stand, plain or in base64."""
     spellings = (CANARY.encode(), b"Y2FuYXJ5IDQ3MT", b"NhbmFyeSA0NzEx", b"jYW5hcnkgNDcxM")
     return [
         kind
-        for kind, rows in staff.store._rows.items()
-        for row in rows.values()
+        for kind in staff.store._rows
+        for row in await staff.client._agent.store.scan(kind)
         if any(spelling in row.value for spelling in spellings)
     ]
 
@@ -125,4 +125,4 @@ async def test_control_without_the_signature_check_the_referral_is_on_the_list(
     assert referral.packet.purpose_text == CANARY
     (said,) = await shelter.client.inbox()
     assert said.sender_program == "POLICE-DESK"
-    assert _find_canary(shelter) == ["message"]
+    assert await _find_canary(shelter) == ["message"]

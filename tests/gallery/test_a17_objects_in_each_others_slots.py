@@ -1,11 +1,11 @@
 """Row 17: one signed object shown in the place of another, or believed before it was verified.
 
 The attacker is the relay or a member: he takes what somebody did sign (a message, a manifest, a
-batch of epoch keys, a week of lanes, a request) and shows it where another kind is asked for.
+certificate, a batch of epoch keys, a request) and shows it where another kind is asked for.
 Matrix's "trusted impersonation" was of this family: what was received as one thing was judged later
-as another. To give him every chance one key signs all five kinds here. Defences: a tag for each
-purpose inside the signed bytes, strict types at each door, and one `open_envelope` that gives out
-nothing but verified objects.
+as another. To give him every chance one key signs every kind here. Defences: a tag for each purpose
+inside the signed bytes, strict types at each door, and one `open_envelope` that gives out nothing
+but verified objects.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ from quietway.keyring.trust import Directory
 from quietway.sealing import FORGED, OpeningRefused, open_envelope
 from quietway.testing.relay_directory import RelayDirectory
 from quietway_crypto.encoding import (
+    TAG_CERTIFICATE,
     TAG_ENVELOPE,
     TAG_EPOCH_BATCH,
     TAG_MANIFEST,
     TAG_MANIFEST_HASH,
+    TAG_OPS_LIST,
     TAG_WEEK_OF_LANES,
     encode_base64,
     hash_tagged,
@@ -44,16 +46,18 @@ from quietway_crypto.errors import EncodingError, SignatureRefusedError
 from quietway_crypto.signing import verify, verify_http_base
 from quietway_protocol.errors import RequestRefusedError
 from quietway_protocol.request_signature import sign_request, verify_request
+from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.content.status import StatusIndicator
 from quietway_schemas.directory import (
     MANIFEST_LIFE_MS,
-    DeviceCertificate,
+    Certificate,
     DirectoryEntry,
     DirectoryPage,
     EpochBatch,
     EpochKeys,
     Lane,
-    Manifest,
+    OpsKey,
+    OpsList,
     SignedObject,
     WeekOfLanes,
 )
@@ -86,8 +90,21 @@ class Signed:
     signature: bytes
 
 
-def _make_manifest() -> bytes:
-    certificate = DeviceCertificate(
+def _make_ops_list() -> bytes:
+    return OpsList(
+        agency_id=SIGNER.agency,
+        agency_code="SIGNER",
+        root_key=KEY.public,
+        version=1,
+        issued=NOW,
+        approvals=1,
+        ops=(OpsKey(key=KEY.public, expires=NOW + DAY),),
+    ).to_canonical()
+
+
+def _make_certificate() -> bytes:
+    return Certificate(
+        agency_id=SIGNER.agency,
         device_id=SIGNER.device,
         identity_key=KEY.public,
         listen_key=SHELTER.identity_key,
@@ -96,18 +113,35 @@ def _make_manifest() -> bytes:
         program="SIGNER-DESK",
         roles=("shelter_staff",),
         suites=(1, 2),
-    )
-    return Manifest(
-        agency_id=SIGNER.agency,
-        version=1,
-        prev_hash=bytes(32),
+        agency_owned=True,
         issued=NOW,
-        expires=NOW + MANIFEST_LIFE_MS,
-        agency_code="SIGNER",
-        root_key=KEY.public,
-        devices=(certificate,),
-        retired=(),
     ).to_canonical()
+
+
+def _make_manifest(ops_list: Signed | None = None, certificate: Signed | None = None) -> bytes:
+    """Write a manifest by hand, around whatever is shown as its ops list or its certificate."""
+    ops_list = ops_list or _sign(TAG_OPS_LIST, _make_ops_list())
+    certificate = certificate or _sign(TAG_CERTIFICATE, _make_certificate())
+    approval = {
+        "key": encode_base64(KEY.public),
+        "signature": encode_base64(certificate.signature),
+    }
+    return encode_canonical(
+        {
+            "agency_id": str(SIGNER.agency),
+            "version": 1,
+            "prev_hash": encode_base64(bytes(32)),
+            "issued": NOW,
+            "expires": NOW + MANIFEST_LIFE_MS,
+            "ops_list": {
+                "payload": encode_base64(ops_list.body),
+                "signature": encode_base64(ops_list.signature),
+            },
+            "signed_by": encode_base64(KEY.public),
+            "devices": [{"certificate": encode_base64(certificate.body), "approvals": [approval]}],
+            "departed": [],
+        }
+    )
 
 
 def _make_batch() -> bytes:
@@ -158,6 +192,8 @@ def _sign(tag: str, body: bytes) -> Signed:
 CORE: Final = make_core(SIGNER, CONTENT, SHELTER)
 OBJECTS: Final[Mapping[str, Signed]] = {
     "message": _sign(TAG_ENVELOPE, SHELTER.device.value + HEADER.pack() + CORE),
+    "ops list": _sign(TAG_OPS_LIST, _make_ops_list()),
+    "certificate": _sign(TAG_CERTIFICATE, _make_certificate()),
     "manifest": _sign(TAG_MANIFEST, _make_manifest()),
     "epoch batch": _sign(TAG_EPOCH_BATCH, _make_batch()),
     "week of lanes": _sign(TAG_WEEK_OF_LANES, _make_lanes()),
@@ -188,6 +224,11 @@ def _receive_entry(shown: Signed, *, as_manifest: bool) -> None:
     if not as_manifest:
         _apply(directory, _sign(TAG_MANIFEST, _make_manifest()), as_manifest=True)
     _apply(directory, shown, as_manifest=as_manifest)
+
+
+def _receive_around(manifest: bytes) -> None:
+    """Show a manifest that is well signed, whatever stands inside it."""
+    _receive_entry(_sign(TAG_MANIFEST, manifest), as_manifest=True)
 
 
 def _apply(directory: Directory, shown: Signed, *, as_manifest: bool) -> None:
@@ -240,6 +281,8 @@ def _pad_base64(raw: bytes) -> str:
 
 DOORS: Final[Mapping[str, Callable[[Signed], None]]] = {
     "message": _receive_message,
+    "ops list": lambda shown: _receive_around(_make_manifest(ops_list=shown)),
+    "certificate": lambda shown: _receive_around(_make_manifest(certificate=shown)),
     "manifest": lambda shown: _receive_entry(shown, as_manifest=True),
     "epoch batch": lambda shown: _receive_entry(shown, as_manifest=False),
     "week of lanes": _receive_lanes,
@@ -264,6 +307,8 @@ def _refusal_at(slot: str, shown: Signed) -> str:
 
 EXPECTED: Final = {
     "message": FORGED,
+    "ops list": "malformed",
+    "certificate": "malformed",
     "manifest": "malformed",
     "epoch batch": "malformed",
     "week of lanes": "invalid_field",
@@ -324,6 +369,8 @@ def test_control_without_tags_the_signature_of_another_purpose_is_accepted(
     slot: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _switch_off_tags(monkeypatch)
-    body = OBJECTS[slot].body
+    # What stands inside a manifest is signed without tags too, or it would be refused for that.
+    anew = {"manifest": _make_manifest, "epoch batch": _make_batch}.get(slot)
+    body = OBJECTS[slot].body if anew is None else anew()
     other = next(tag for tag in (TAG_MANIFEST, TAG_ENVELOPE) if tag != OBJECTS[slot].tag)
     assert _refusal_at_with_core(slot, Signed(other, body, KEY.sign(other, body))) == "accepted"

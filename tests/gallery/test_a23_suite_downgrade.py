@@ -28,6 +28,7 @@ from tests.gallery.parties import (
     sign_for,
     text,
 )
+from tests.gallery.vouching import House, batch
 
 from quietway.answers import Answers
 from quietway.engine.effects import Seal
@@ -36,20 +37,11 @@ from quietway.keyring.keyring import Keyring
 from quietway.keyring.trust import Directory
 from quietway.sealing import SUITE_REFUSED, UNDECRYPTABLE, OpeningRefused, open_envelope
 from quietway.testing.entropy import SeededEntropy
-from quietway_crypto.encoding import (
-    TAG_EPOCH_BATCH,
-    TAG_MANIFEST,
-    TAG_MANIFEST_HASH,
-    hash_tagged,
-)
 from quietway_crypto.passphrase import PassphraseParameters
 from quietway_schemas.directory import (
-    MANIFEST_LIFE_MS,
-    DeviceCertificate,
     DirectoryEntry,
     DirectoryPage,
     EpochBatch,
-    EpochKeys,
     Manifest,
     SignedObject,
 )
@@ -72,57 +64,19 @@ class Published:
     batch: SignedObject
 
 
-def _certify(party: Party, suites: tuple[int, ...]) -> DeviceCertificate:
-    return DeviceCertificate(
-        device_id=party.device,
-        identity_key=party.identity.public,
-        listen_key=POLICE.identity_key,
-        mailbox=party.mailbox,
-        relay="https://relay.example",
-        program="SHELTER-DESK",
-        roles=("shelter_staff",),
-        suites=suites,
-    )
+HOUSE = House("shelter", approvals=1)
 
 
 def _publish(
     suites: tuple[int, ...], *, after: Published | None = None, keys: tuple[int, ...] = ()
 ) -> Published:
     """Sign a manifest that lists these suites, and a batch with the keys of these."""
-    prev = bytes(32) if after is None else hash_tagged(TAG_MANIFEST_HASH, after.manifest.payload)
     version = 1 if after is None else 2
-    manifest = Manifest(
-        agency_id=SHELTER.agency,
-        version=version,
-        prev_hash=prev,
-        issued=NOW + version,
-        expires=NOW + MANIFEST_LIFE_MS,
-        agency_code="SHELTER",
-        root_key=SHELTER.identity_key,
-        devices=(_certify(SHELTER, suites),),
-        retired=(),
-    ).to_canonical()
-    signed = SignedObject(payload=manifest, signature=SHELTER.identity.sign(TAG_MANIFEST, manifest))
-    return Published(signed, _publish_keys(signed, version, keys or suites))
-
-
-def _publish_keys(manifest: SignedObject, version: int, suites: tuple[int, ...]) -> SignedObject:
-    held = EpochKeys.model_validate(
-        {
-            "class": "flash",
-            "epoch": EPOCH,
-            "keys": {str(suite): SHELTER.pair(FLASH, EPOCH, suite).public for suite in suites},
-        }
+    device = HOUSE.certify(replace(SHELTER, suites=suites), issued=NOW + version)
+    signed = HOUSE.manifest(
+        device, after=None if after is None else after.manifest, now=NOW + version
     )
-    batch = EpochBatch(
-        agency_id=SHELTER.agency,
-        device_id=SHELTER.device,
-        manifest_version=version,
-        manifest_hash=hash_tagged(TAG_MANIFEST_HASH, manifest.payload),
-        issued=NOW + version,
-        epochs=(held,),
-    ).to_canonical()
-    return SignedObject(payload=batch, signature=SHELTER.identity.sign(TAG_EPOCH_BATCH, batch))
+    return Published(signed, batch(SHELTER, signed, now=NOW + version, suites=keys or suites))
 
 
 def _serve(directory: Directory, published: Published) -> list[str]:
@@ -137,7 +91,7 @@ def _serve(directory: Directory, published: Published) -> list[str]:
 
 def _pinned() -> Directory:
     directory = Directory()
-    directory.pin(SHELTER.agency, SHELTER.identity_key)
+    directory.pin(SHELTER.agency, HOUSE.root.public)
     return directory
 
 
@@ -150,14 +104,21 @@ def _strip_certificate(published: Published) -> Published:
 
 def replace_suites(manifest: Manifest) -> Manifest:
     """Write the certificates down to the sealed box alone."""
-    devices = tuple(held.model_copy(update={"suites": (1,)}) for held in manifest.devices)
+    devices = tuple(
+        held.model_copy(
+            update={"certificate": held.read.model_copy(update={"suites": (1,)}).to_canonical()}
+        )
+        for held in manifest.devices
+    )
     return manifest.model_copy(update={"devices": devices})
 
 
 def _strip_batch(published: Published) -> Published:
-    batch = EpochBatch.from_canonical(published.batch.payload, max_bytes=10_000)
-    epochs = tuple(held.model_copy(update={"keys": {"1": held.keys["1"]}}) for held in batch.epochs)
-    weaker = batch.model_copy(update={"epochs": epochs}).to_canonical()
+    held = EpochBatch.from_canonical(published.batch.payload, max_bytes=10_000)
+    epochs = tuple(
+        epoch.model_copy(update={"keys": {"1": epoch.keys["1"]}}) for epoch in held.epochs
+    )
+    weaker = held.model_copy(update={"epochs": epochs}).to_canonical()
     forged = published.batch.model_copy(update={"payload": weaker})
     return replace(published, batch=forged)
 
@@ -194,9 +155,9 @@ def test_a_certificate_stripped_of_the_better_suite_is_forged() -> None:
 def test_control_without_the_agencys_signature_the_stripped_certificate_is_taken(
     keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, "quietway.keyring.proof:_verify", lambda *_: None)
+    without(monkeypatch, "quietway_protocol.manifests:verify", lambda *_: None)
     stripped = _strip_certificate(_publish((1, 2)))
-    rebound = _publish_keys(stripped.manifest, 1, (1,))
+    rebound = batch(SHELTER, stripped.manifest, suites=(1,))
     directory = _pinned()
     assert _serve(directory, replace(stripped, batch=rebound)) == []
     assert _suites_sent(_seal(keyring, directory)) == [1]

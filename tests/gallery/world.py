@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.second_device import add_device
+
 from quietway.client import AsyncClient
+from quietway.founding import Ports
 from quietway.history import count_notices
 from quietway.store.memory import MemoryStore
 from quietway.testing.clock import FakeClock
@@ -21,7 +24,7 @@ from quietway_crypto.passphrase import PassphraseParameters
 from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
     from pathlib import Path
 
     from quietway.ports import Arrival, Mailbox, Relay, Welcome
@@ -58,6 +61,10 @@ class Watched:
             after=after, witness_now=witness_now, witness_was=witness_was, live=live
         )
         return _WatchedMailbox(opened, self._seen)
+
+    def listen(self) -> AsyncGenerator[int, None]:
+        self._seen.append(("listen",))
+        return self._relay.listen()
 
     async def put_manifest(
         self, agency: AgencyId, signed: SignedObject, *, enrolment_code: str | None = None
@@ -184,6 +191,33 @@ class World:
         for partner in partners:
             await befriend(made, partner)
         return made
+
+    async def second(self, host: Staff, *, holds_ops: bool = False) -> Staff:
+        """Certify a second device of an agency, and open it."""
+        store, seen = MemoryStore(), list[Call]()
+        self._founded += 1
+        entropy = SeededEntropy(self._founded)
+
+        def connect(key: SigningKey, device: DeviceId | AgencyId) -> Relay:
+            return Watched(self.relay.connect(key, device), seen)
+
+        agent = await add_device(
+            host.client._agent,
+            connect=connect,
+            clock=self.clock,
+            entropy=entropy,
+            store=store,
+            holds_ops=holds_ops,
+        )
+        ports = Ports(connect, self.clock, entropy, store)
+        return Staff(host.name, AsyncClient(agent, self.folder, ports), store, seen)
+
+    def serve_instead(
+        self, agency: AgencyId, signed: SignedObject, device: DeviceId | None = None
+    ) -> None:
+        """Serve this as the agency's manifest, or a device's batch: the relay judges nothing."""
+        kind = "manifest" if device is None else "epochs"
+        self.relay.books._enter(kind, agency, device, signed)
 
     async def reopen(self, staff: Staff, store: MemoryStore) -> Staff:
         """Open a client's device again, over this store."""

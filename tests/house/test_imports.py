@@ -29,6 +29,8 @@ PLANTED: Final = (
     ("Pure rooms", "crypto/quietway_crypto/padding.py", "import time"),
     ("One door to the databases", "client_sdk/quietway/errors.py", "import sqlalchemy"),
     ("One door to the primitives", "schemas/quietway_schemas/ids.py", "import nacl"),
+    ("One door to the list of words", "client_sdk/quietway/errors.py", "import mnemonic"),
+    ("One door to pictures", "desk/quietway_desk/plain.py", "import segno"),
     ("One door to FastAPI", "server/quietway_server/errors.py", "import fastapi"),
     ("One door to the network", "client_sdk/quietway/errors.py", "import httpx"),
     ("Rooms of the relay", "server/quietway_server/errors.py", "import quietway_server.ports"),

@@ -3,7 +3,24 @@
 import random
 from typing import Final
 
+from quietway_schemas.canonical import LARGEST_INTEGER
 from quietway_schemas.codebook.lists import codes
+from quietway_schemas.content.agency import (
+    MOST_OFFER_BYTES,
+    MOST_PARTS,
+    MOST_REQUEST_BYTES,
+    MOST_ROW_BYTES,
+    MOST_ROWS,
+    PART_BYTES,
+    AgencyLeaving,
+    AgencyProposal,
+    AgencyReview,
+    AgencyShared,
+    AgencySnapshotApproval,
+    AgencySnapshotOffer,
+    AgencySnapshotPart,
+    SharedRow,
+)
 from quietway_schemas.content.audience import MOST_AUDIENCE, AudienceList
 from quietway_schemas.content.base import ContentModel
 from quietway_schemas.content.message import MOST_TEXT_BYTES, MessageText
@@ -22,9 +39,22 @@ from quietway_schemas.content.referral import (
     VspContact,
 )
 from quietway_schemas.content.status import StatusIndicator
-from quietway_schemas.directory import DeviceCertificate, EpochBatch, EpochKeys, Manifest
+from quietway_schemas.directory import (
+    MAX_CERTIFICATE_BYTES,
+    Approval,
+    Certificate,
+    CertifiedDevice,
+    Departed,
+    EpochBatch,
+    EpochKeys,
+    Manifest,
+    OpsKey,
+    OpsList,
+    SignedObject,
+)
 from quietway_schemas.ids import AgencyId, CaseRef, DeviceId, MailboxId, MessageId, ReferralRef
 from quietway_schemas.instants import DAY, LATEST_INSTANT
+from quietway_schemas.linking import LinkOffer, LinkRequest
 
 NOW: Final = 1_795_377_600_000
 _SEEDED: Final = random.Random(20_261_122)
@@ -103,6 +133,20 @@ def make_smallest() -> list[ContentModel]:
     """One of every registered type, with nothing that could be left out."""
     ref = ReferralRef(draw())
     return [
+        AgencyLeaving(),
+        AgencyProposal(certificate=b"{}", approvals=(make_approval(),)),
+        AgencyReview(device=DeviceId(draw()), issued=LATEST_INSTANT),
+        AgencyShared(rows=(SharedRow(kind="invited", key=draw(), value=b"{}", at=NOW),)),
+        AgencySnapshotApproval(snapshot_id=draw(), digest=draw(32), approval=make_approval()),
+        AgencySnapshotOffer(
+            snapshot_id=draw(),
+            to=DeviceId(draw()),
+            digest=draw(32),
+            parts=1,
+            statuses=0,
+            referrals=0,
+        ),
+        AgencySnapshotPart(snapshot_id=draw(), number=0, piece=b"["),
         AudienceList(devices=(DeviceId(draw()),)),
         MessageText(text="."),
         ReceiptOpened(message_ids=(MessageId(draw()),)),
@@ -135,6 +179,7 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
         return letter * min(most_bytes // written_bytes, most_characters)
 
     return [
+        *_make_largest_within(),
         AudienceList(
             exercise=True, devices=tuple(sorted(DeviceId(draw()) for _ in range(MOST_AUDIENCE)))
         ),
@@ -158,6 +203,70 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
             effective=LATEST_INSTANT - DAY,
             expires=LATEST_INSTANT,
             confidence="confirmed",
+        ),
+    ]
+
+
+def make_approval() -> Approval:
+    return Approval(key=draw(32), signature=draw(64))
+
+
+def make_link() -> tuple[LinkRequest, LinkOffer]:
+    """A request and an offer at their longest."""
+    request = LinkRequest(
+        agency_owned=False,
+        device_id=DeviceId(draw()),
+        identity_key=draw(32),
+        listen_key=draw(32),
+        mailbox=MailboxId(draw()),
+        nonce=draw(),
+        suites=(1, 2),
+    )
+    offer = LinkOffer(
+        agency_code="A" * 16,
+        agency_id=AgencyId(draw()),
+        nonce=draw(),
+        program=f"{'A' * 16}-{'B' * 24}",
+        relay=f"https://{'r' * 192}",
+        roles=tuple(sorted(codes("role"))),
+        root_key=draw(32),
+    )
+    return request, offer
+
+
+def _make_largest_within() -> list[ContentModel]:
+    request, offer = (held.to_canonical() for held in make_link())
+    approvals = sorted((make_approval() for _ in range(9)), key=lambda held: held.key)
+    share = MOST_ROW_BYTES // MOST_ROWS - 64
+    rows = [
+        SharedRow(kind="agency_secret", key=draw(64), value=draw(share), at=LATEST_INSTANT)
+        for _ in range(MOST_ROWS)
+    ]
+    return [
+        AgencyLeaving(exercise=True),
+        AgencyProposal(
+            exercise=True,
+            certificate=draw(MAX_CERTIFICATE_BYTES),
+            approvals=tuple(approvals),
+            request=request + b" " * (MOST_REQUEST_BYTES - len(request)),
+            offer=offer + b" " * (MOST_OFFER_BYTES - len(offer)),
+        ),
+        AgencyReview(exercise=True, device=DeviceId(draw()), issued=LATEST_INSTANT),
+        AgencyShared(exercise=True, rows=tuple(rows)),
+        AgencySnapshotApproval(
+            exercise=True, snapshot_id=draw(), digest=draw(32), approval=make_approval()
+        ),
+        AgencySnapshotOffer(
+            exercise=True,
+            snapshot_id=draw(),
+            to=DeviceId(draw()),
+            digest=draw(32),
+            parts=MOST_PARTS,
+            statuses=LARGEST_INTEGER,
+            referrals=LARGEST_INTEGER,
+        ),
+        AgencySnapshotPart(
+            exercise=True, snapshot_id=draw(), number=MOST_PARTS - 1, piece=draw(PART_BYTES)
         ),
     ]
 
@@ -230,8 +339,25 @@ def _make_full_packet(staff: str, contact: str, note: str, purpose: str) -> Refe
     )
 
 
-def make_certificate(agency_code: str = "HARBOR", **changes: object) -> DeviceCertificate:
+AGENCY = AgencyId(draw())
+
+
+def make_ops_list(agency_code: str = "HARBOR", **changes: object) -> OpsList:
     fields: dict[str, object] = {
+        "agency_id": AGENCY,
+        "agency_code": agency_code,
+        "root_key": draw(32),
+        "version": 1,
+        "issued": NOW,
+        "approvals": 1,
+        "ops": (OpsKey(key=draw(32), expires=NOW + 400 * DAY),),
+    }
+    return OpsList.model_validate({**fields, **changes})
+
+
+def make_certificate(agency_code: str = "HARBOR", **changes: object) -> Certificate:
+    fields: dict[str, object] = {
+        "agency_id": AGENCY,
         "device_id": DeviceId(draw()),
         "identity_key": draw(32),
         "listen_key": draw(32),
@@ -240,23 +366,48 @@ def make_certificate(agency_code: str = "HARBOR", **changes: object) -> DeviceCe
         "program": f"{agency_code}-SHELTER",
         "roles": ("frontline_advocate",),
         "suites": (1, 2),
+        "agency_owned": True,
+        "issued": NOW,
     }
-    return DeviceCertificate.model_validate({**fields, **changes})
+    return Certificate.model_validate({**fields, **changes})
+
+
+def certify(certificate: Certificate, approvals: int = 1) -> CertifiedDevice:
+    """Put approvals under a certificate that nobody made: the form is all that matters here."""
+    return CertifiedDevice(
+        certificate=certificate.to_canonical(),
+        approvals=tuple(
+            Approval(key=key, signature=draw(64))
+            for key in sorted(draw(32) for _ in range(approvals))
+        ),
+    )
+
+
+def make_departed(**changes: object) -> Departed:
+    fields: dict[str, object] = {
+        "device_id": DeviceId(draw()),
+        "identity_key": draw(32),
+        "at": NOW,
+        "how": "retired",
+    }
+    return Departed.model_validate({**fields, **changes})
 
 
 def make_manifest(agency_code: str = "HARBOR", **changes: object) -> Manifest:
+    agency = changes.get("agency_id", AGENCY)
+    ops = make_ops_list(agency_code, agency_id=agency)
     fields: dict[str, object] = {
-        "agency_id": AgencyId(draw()),
+        "agency_id": agency,
         "version": 1,
         "prev_hash": bytes(32),
         "issued": NOW,
         "expires": NOW + 90 * DAY,
-        "agency_code": agency_code,
-        "root_key": draw(32),
-        "retired": (),
+        "ops_list": SignedObject(payload=ops.to_canonical(), signature=draw(64)),
+        "signed_by": ops.ops[0].key,
+        "departed": (),
     }
     if "devices" not in changes:
-        fields["devices"] = (make_certificate(agency_code),)
+        fields["devices"] = (certify(make_certificate(agency_code, agency_id=agency)),)
     return Manifest.model_validate({**fields, **changes})
 
 

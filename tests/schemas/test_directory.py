@@ -1,17 +1,28 @@
 """The signed directory's payloads: well-formed, consistent in themselves, one spelling."""
 
 import pytest
-from tests.schemas.samples import NOW, draw, make_batch, make_certificate, make_manifest
+from tests.schemas.samples import (
+    NOW,
+    certify,
+    draw,
+    make_batch,
+    make_certificate,
+    make_departed,
+    make_manifest,
+    make_ops_list,
+)
 
 from quietway_schemas import directory
+from quietway_schemas.codebook.lists import codes
 from quietway_schemas.directory import (
+    CertifiedDevice,
     DirectoryEntry,
     DirectoryPage,
     EpochBatch,
     EpochKeys,
     Lane,
     Manifest,
-    Retired,
+    OpsKey,
     SignedObject,
     WeekOfLanes,
 )
@@ -21,10 +32,14 @@ from quietway_schemas.ids import AgencyId, DeviceId
 from quietway_schemas.instants import DAY
 
 ROOM = directory.MAX_PAYLOAD_BYTES
-ROLES = (
-    *("agency_lead", "auditor", "child_welfare", "coordination_lead", "court_services"),
-    *("data_steward", "frontline_advocate", "hospital_social_worker", "integration_app"),
-)
+
+
+def sign(payload: WireModel) -> SignedObject:
+    return SignedObject(payload=payload.to_canonical(), signature=draw(64))
+
+
+def make_ops(count: int, expires: int = NOW + DAY) -> tuple[OpsKey, ...]:
+    return tuple(OpsKey(key=key, expires=expires) for key in sorted(draw(32) for _ in range(count)))
 
 
 def make_lanes(count: int, **changes: object) -> WeekOfLanes:
@@ -39,7 +54,18 @@ def make_lanes(count: int, **changes: object) -> WeekOfLanes:
     return WeekOfLanes.model_validate({**fields, **changes})
 
 
-@pytest.mark.parametrize("made", [make_manifest(), make_batch(), make_lanes(4)])
+@pytest.mark.parametrize(
+    "made",
+    [
+        make_manifest(),
+        make_ops_list(),
+        make_certificate(),
+        certify(make_certificate(), 2),
+        make_departed(),
+        make_batch(),
+        make_lanes(4),
+    ],
+)
 def test_a_payload_comes_back_from_its_bytes(made: WireModel) -> None:
     raw = made.to_canonical()
     assert type(made).from_canonical(raw, max_bytes=ROOM) == made
@@ -60,11 +86,14 @@ def test_a_payload_in_a_second_spelling_is_refused() -> None:
         ({"version": 0}, "version"),
         ({"expires": NOW}, "expires"),
         ({"expires": NOW + 90 * DAY + 1}, "expires"),
-        ({"retired": (Retired(device_id=DeviceId(draw()), at=NOW + 1),)}, "retired"),
-        ({"agency_code": "harbor", "devices": (make_certificate(),)}, "agency_code"),
-        ({"agency_code": "OTHER", "devices": (make_certificate(),)}, "program"),
+        ({"departed": (make_departed(at=NOW + 1),)}, "departed"),
+        ({"devices": (certify(make_certificate("OTHER")),)}, "program"),
+        ({"devices": (certify(make_certificate(agency_id=AgencyId(draw()))),)}, "certificate"),
         ({"devices": ()}, "devices"),
-        ({"root_key": bytes(31)}, "root_key"),
+        ({"signed_by": bytes(31)}, "signed_by"),
+        ({"ops_list": sign(make_ops_list(agency_id=AgencyId(draw())))}, "ops_list"),
+        ({"ops_list": sign(make_certificate())}, "ops_list.agency_code"),
+        ({"ops_list": SignedObject(payload=b"{}  ", signature=draw(64))}, "ops_list"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(
@@ -75,17 +104,62 @@ def test_a_manifest_that_contradicts_itself_is_refused(
     assert refused.value.field == field
 
 
-def test_devices_are_sorted_distinct_and_never_both_certified_and_retired() -> None:
+def test_devices_are_sorted_distinct_and_never_both_certified_and_departed() -> None:
     one, two = sorted((make_certificate(), make_certificate()), key=lambda held: held.device_id)
-    assert make_manifest(devices=(one, two))
-    gone = Retired(device_id=one.device_id, at=NOW)
+    assert make_manifest(devices=(certify(one), certify(two)))
     shared_key = two.model_copy(update={"identity_key": one.identity_key})
     shared_mailbox = two.model_copy(update={"mailbox": one.mailbox})
     for devices in ((two, one), (one, one), (one, shared_key), (one, shared_mailbox)):
         with pytest.raises(ContentError):
-            make_manifest(devices=devices)
-    with pytest.raises(ContentError, match="retired"):
-        make_manifest(devices=(one, two), retired=(gone,))
+            make_manifest(devices=tuple(certify(device) for device in devices))
+    for gone in ({"device_id": one.device_id}, {"identity_key": one.identity_key}):
+        with pytest.raises(ContentError, match="still certified"):
+            make_manifest(devices=(certify(one),), departed=(make_departed(**gone),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"agency_code": "harbor"}, "agency_code"),
+        ({"root_key": bytes(31)}, "root_key"),
+        ({"approvals": 0}, "approvals"),
+        ({"approvals": 2}, "approvals"),
+        ({"ops": ()}, "ops"),
+        ({"ops": make_ops(9)}, "ops"),
+        ({"ops": make_ops(2)[::-1]}, "ops"),
+        ({"ops": (make_ops(1)[0],) * 2}, "ops"),
+        ({"ops": make_ops(1, NOW)}, "ops"),
+        ({"ops": make_ops(1, NOW + 400 * DAY + 1)}, "ops"),
+        ({"version": 0}, "version"),
+    ],
+)
+def test_an_ops_list_that_contradicts_itself_is_refused(
+    changes: dict[str, object], field: str
+) -> None:
+    with pytest.raises(ContentError) as refused:
+        make_ops_list(**changes)
+    assert refused.value.field == field
+
+
+def test_the_approvals_of_a_certificate_are_sorted_and_each_key_stands_once() -> None:
+    held = certify(make_certificate(), 2)
+    one, two = held.approvals
+    for approvals in ((two, one), (one, one), ()):
+        with pytest.raises(ContentError, match="approvals"):
+            CertifiedDevice(certificate=held.certificate, approvals=approvals)
+
+
+def test_a_certificate_inside_a_manifest_is_read_as_strictly_as_the_manifest_itself() -> None:
+    held = certify(make_certificate())
+    for payload in (
+        held.certificate + b" ",
+        held.certificate[:-1] + b',"nickname":"x"}',
+        held.certificate.replace(b'"agency_owned":true,', b""),
+        make_ops_list().to_canonical(),
+        b'{"a":"' + b"x" * directory.MAX_CERTIFICATE_BYTES + b'"}',
+    ):
+        with pytest.raises(ContentError, match="certificate"):
+            CertifiedDevice(certificate=payload, approvals=held.approvals)
 
 
 @pytest.mark.parametrize(
@@ -157,16 +231,25 @@ def test_lanes_of_another_number_or_order_are_refused() -> None:
 
 def test_the_largest_payloads_fit_a_signed_object() -> None:
     relay = "https://" + "r" * 192
+    roles = tuple(sorted(codes("role")))
     devices = [
-        make_certificate("A" * 16, program=f"{'A' * 16}-{'B' * 24}", relay=relay, roles=ROLES)
+        make_certificate("A" * 16, program=f"{'A' * 16}-{'B' * 24}", relay=relay, roles=roles)
         for _ in range(directory.MOST_DEVICES)
     ]
-    retired = sorted(DeviceId(draw()) for _ in range(200))
+    departed = [make_departed() for _ in range(directory.MOST_DEPARTED)]
+    ops = make_ops_list("A" * 16, ops=make_ops(directory.MOST_OPS))
     manifest = make_manifest(
         "A" * 16,
-        devices=tuple(sorted(devices, key=lambda held: held.device_id)),
-        retired=tuple(Retired(device_id=device, at=NOW) for device in retired),
+        ops_list=sign(ops),
+        devices=tuple(
+            certify(device, directory.MOST_APPROVALS)
+            for device in sorted(devices, key=lambda held: held.device_id)
+        ),
+        departed=tuple(sorted(departed, key=lambda gone: gone.device_id)),
     )
+    assert len(ops.to_canonical()) <= directory.MAX_OPS_LIST_BYTES
+    assert len(devices[0].to_canonical()) <= directory.MAX_CERTIFICATE_BYTES
+    assert len(manifest.to_canonical()) <= directory.MAX_PAYLOAD_BYTES
     for largest in (manifest, make_lanes(directory.MOST_LANES)):
         raw = largest.to_canonical()
         signed = SignedObject(payload=raw, signature=draw(64))

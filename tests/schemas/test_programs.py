@@ -4,6 +4,7 @@ import pytest
 from tests.schemas.samples import make_certificate, make_manifest
 
 from quietway_schemas.errors import ContentError
+from quietway_schemas.ids import AgencyId
 from quietway_schemas.programs import RegisteredCodes, register_codes, retire_code
 
 
@@ -15,7 +16,7 @@ def test_codes_have_one_form_one_owner_and_are_never_used_again() -> None:
     assert known.programs == {"HARBOR-SHELTER"}
     assert register_codes(known, harbor) == known
     with pytest.raises(ContentError, match="another agency"):
-        register_codes(known, make_manifest("HARBOR"))
+        register_codes(known, make_manifest("HARBOR", agency_id=AgencyId(bytes(16))))
     later = retire_code(known, "HARBOR-SHELTER")
     with pytest.raises(ContentError, match="retired"):
         register_codes(later, harbor)
@@ -38,7 +39,7 @@ def test_an_agency_that_renames_itself_gives_up_its_former_codes() -> None:
     assert known.programs == {"HAVEN-SHELTER"}
     assert known.retired == {"HARBOR", "HARBOR-SHELTER"}
     with pytest.raises(ContentError, match="retired"):
-        register_codes(known, make_manifest("HARBOR"))
+        register_codes(known, make_manifest("HARBOR", agency_id=AgencyId(bytes(16))))
 
 
 def test_a_code_that_nobody_uses_can_not_be_retired() -> None:

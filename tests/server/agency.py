@@ -16,23 +16,30 @@ import httpx
 from websockets.sync.client import connect
 
 from quietway_crypto.encoding import (
+    TAG_CERTIFICATE,
     TAG_EPOCH_BATCH,
     TAG_MANIFEST,
-    TAG_MANIFEST_HASH,
+    TAG_OPS_LIST,
     TAG_WEEK_OF_LANES,
     encode_base64,
-    hash_tagged,
 )
 from quietway_crypto.lanes import derive_capability, derive_lane, hash_capability
 from quietway_crypto.signing import SigningKey
+from quietway_protocol.manifests import hash_manifest
 from quietway_protocol.request_signature import sign_request
 from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.directory import (
-    DeviceCertificate,
+    OPS_LIFE_MS,
+    Approval,
+    Certificate,
+    CertifiedDevice,
+    Departed,
     EpochBatch,
     EpochKeys,
     Lane,
     Manifest,
+    OpsKey,
+    OpsList,
     SignedObject,
     WeekOfLanes,
 )
@@ -76,19 +83,39 @@ class Agency:
         self.device_id = DeviceId(self.draw(16))
         self.mailbox = MailboxId(self.draw(16))
         self.root = SigningKey(self.draw(32))
+        self.ops = SigningKey(self.draw(32))
         self.identity = SigningKey(self.draw(32))
         self.listen = SigningKey(self.draw(32))
         self.lane_secret = self.draw(32)
         self.code = "A" + "".join(self._random.choices("BCDEFGHJKLMNPQRSTUVWXYZ", k=12))
         self.issued = now_ms() - 1000
+        self.certified: dict[DeviceId, Certificate] = {}
+        self.departed: dict[DeviceId, Departed] = {}
 
     def draw(self, count: int) -> bytes:
         """Draw seeded random bytes."""
         return self._random.randbytes(count)
 
-    def certificate(self, **changes: object) -> DeviceCertificate:
-        """Certify the one device."""
+    def ops_list(self, **changes: object) -> SignedObject:
+        """Sign the list of the one ops key."""
+        root = changes.pop("root", self.root)
+        assert isinstance(root, SigningKey)
         fields: dict[str, object] = {
+            "agency_id": self.agency_id,
+            "agency_code": self.code,
+            "root_key": root.public,
+            "version": 1,
+            "issued": self.issued,
+            "approvals": 1,
+            "ops": (OpsKey(key=self.ops.public, expires=self.issued + OPS_LIFE_MS),),
+        }
+        payload = OpsList(**(fields | changes)).to_canonical()
+        return SignedObject(payload=payload, signature=root.sign(TAG_OPS_LIST, payload))
+
+    def certificate(self, **changes: object) -> Certificate:
+        """Say what the one device is."""
+        fields: dict[str, object] = {
+            "agency_id": self.agency_id,
             "device_id": self.device_id,
             "identity_key": self.identity.public,
             "listen_key": self.listen.public,
@@ -97,29 +124,55 @@ class Agency:
             "program": f"{self.code}-SHELTER",
             "roles": ("frontline_advocate",),
             "suites": (1, 2),
+            "agency_owned": True,
+            "issued": self.issued,
         }
-        return DeviceCertificate(**(fields | changes))
+        return Certificate(**(fields | changes))
 
-    def manifest(self, **changes: object) -> Manifest:
-        """Write the next version of the manifest."""
+    def approve(self, certificate: Certificate) -> CertifiedDevice:
+        """Approve a certificate with the ops key."""
+        payload = certificate.to_canonical()
+        signature = self.ops.sign(TAG_CERTIFICATE, payload)
+        approval = Approval(key=self.ops.public, signature=signature)
+        return CertifiedDevice(certificate=payload, approvals=(approval,))
+
+    def manifest(
+        self, *, devices: tuple[Certificate, ...] | None = None, **changes: object
+    ) -> Manifest:
+        """Write the next version of the manifest; who is left out has been retired."""
+        held = sorted(devices or (self.certificate(),), key=lambda device: device.device_id)
+        names = {device.device_id for device in held}
+        gone = {
+            device.device_id: Departed(
+                device_id=device.device_id,
+                identity_key=device.identity_key,
+                at=self.issued,
+                how="retired",
+            )
+            for device in self.certified.values()
+            if device.device_id not in names
+        }
         fields: dict[str, object] = {
             "agency_id": self.agency_id,
             "version": self.version + 1,
             "prev_hash": self.digest,
             "issued": self.issued,
             "expires": self.issued + 30 * DAY,
-            "agency_code": self.code,
-            "root_key": self.root.public,
-            "devices": (self.certificate(),),
-            "retired": (),
+            "ops_list": self.ops_list(),
+            "signed_by": self.ops.public,
+            "devices": tuple(self.approve(device) for device in held),
+            "departed": tuple(
+                one
+                for _, one in sorted({**self.departed, **gone}.items(), key=lambda item: item[0])
+            ),
         }
         return Manifest(**(fields | changes))
 
     def sign_manifest(self, manifest: Manifest, *, key: SigningKey | None = None) -> SignedObject:
-        """Sign a manifest, by the root unless another key is given."""
+        """Sign a manifest, by the ops key unless another key is given."""
         payload = manifest.to_canonical()
         return SignedObject(
-            payload=payload, signature=(key or self.root).sign(TAG_MANIFEST, payload)
+            payload=payload, signature=(key or self.ops).sign(TAG_MANIFEST, payload)
         )
 
     def put(
@@ -137,14 +190,23 @@ class Agency:
         """Where the manifest goes."""
         return f"/v1/agencies/{self.agency_id}/manifest"
 
-    def publish_manifest(self, *, code: str | None = None, **changes: object) -> httpx.Response:
+    def publish_manifest(
+        self,
+        *,
+        code: str | None = None,
+        devices: tuple[Certificate, ...] | None = None,
+        **changes: object,
+    ) -> httpx.Response:
         """Publish the next version; on success it is the current one."""
-        signed = self.sign_manifest(self.manifest(**changes))
+        manifest = self.manifest(devices=devices, **changes)
+        signed = self.sign_manifest(manifest)
         headers = {"Quietway-Enrolment": code} if code is not None else {}
         answer = self.put(self.manifest_path, signed, headers)
         if answer.status_code == 204:
             self.version += 1
-            self.digest = hash_tagged(TAG_MANIFEST_HASH, signed.payload)
+            self.digest = hash_manifest(signed.payload)
+            self.certified = {device.device_id: device for device in manifest.certificates}
+            self.departed = {gone.device_id: gone for gone in manifest.departed}
         return answer
 
     def epochs(self, **changes: object) -> SignedObject:

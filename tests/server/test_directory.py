@@ -1,22 +1,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.server.agency import PARTNER, Agency, now_ms, problem_code
+from tests.server.agency import CLIENT, PARTNER, Agency, now_ms, problem_code
+from tests.server.in_process import InProcessRelay
 from websockets.exceptions import ConnectionClosed
 
-from quietway_crypto.encoding import TAG_EPOCH_BATCH, TAG_MANIFEST
+from quietway_crypto.encoding import TAG_CERTIFICATE, TAG_EPOCH_BATCH, TAG_MANIFEST
 from quietway_crypto.signing import SigningKey
-from quietway_schemas.directory import DirectoryPage, SignedObject
+from quietway_protocol.manifests import hash_manifest
+from quietway_schemas.directory import Approval, CertifiedDevice, DirectoryPage, SignedObject
 from quietway_schemas.ids import DeviceId, MailboxId
 from quietway_schemas.instants import DAY, HOUR, WEEK, iso_week
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx
     from tests.relay_process import RelayProcess
+
+    from quietway_schemas.directory import Certificate
 
 
 def _read_all(agency: Agency) -> list[tuple[str, str, int]]:
@@ -65,11 +71,10 @@ def test_the_same_manifest_again_is_answered_like_the_first_time(
     [
         ({"version": 3}, "stale_version"),
         ({"prev_hash": b"\x01" * 32}, "stale_version"),
-        ({"root_key": SigningKey(b"r" * 32).public}, "refused_signature"),
         ({"issued": 4_000_000_000_000, "expires": 4_000_000_000_000 + DAY}, "clock_skew"),
         ({"issued": 1_000, "expires": 1_000 + DAY}, "invalid_field"),
     ],
-    ids=["a version left out", "another past", "another root", "from the future", "expired"],
+    ids=["a version left out", "another past", "from the future", "expired"],
 )
 def test_a_manifest_that_does_not_follow_is_refused(
     agency: Agency, changes: dict[str, object], problem: str
@@ -80,7 +85,7 @@ def test_a_manifest_that_does_not_follow_is_refused(
 
 def test_a_new_root_that_signs_itself_is_refused(agency: Agency) -> None:
     thief = SigningKey(agency.draw(32))
-    signed = agency.sign_manifest(agency.manifest(root_key=thief.public), key=thief)
+    signed = agency.sign_manifest(agency.manifest(ops_list=agency.ops_list(root=thief)))
     assert problem_code(agency.put(agency.manifest_path, signed)) == "refused_signature"
 
 
@@ -88,7 +93,11 @@ def test_a_device_or_mailbox_of_another_agency_cant_be_claimed(
     new_agency: Callable[[], Agency],
 ) -> None:
     mine, other = new_agency(), new_agency()
-    for stolen in ({"device_id": other.device_id}, {"mailbox": other.mailbox}):
+    fresh = SigningKey(mine.draw(32)).public
+    for stolen in (
+        {"device_id": other.device_id, "identity_key": fresh},
+        {"mailbox": other.mailbox, "issued": mine.issued + 1},
+    ):
         answer = mine.publish_manifest(devices=(mine.certificate(**stolen),))
         assert problem_code(answer) == "invalid_field"
 
@@ -162,3 +171,88 @@ def test_a_device_that_left_its_manifest_loses_mailbox_keys_and_socket(agency: A
     assert problem_code(agency.get("/v1/mailbox")) == "not_authenticated"
     gone = agency.submit(agency.capability_for(PARTNER), agency.record())
     assert problem_code(gone) == "not_found"
+
+
+def test_a_device_that_leaves_must_be_named_as_departed(agency: Agency) -> None:
+    successor = agency.certificate(
+        device_id=DeviceId(agency.draw(16)),
+        mailbox=MailboxId(agency.draw(16)),
+        identity_key=SigningKey(agency.draw(32)).public,
+    )
+    answer = agency.publish_manifest(devices=(successor,), departed=())
+    assert (problem_code(answer), answer.json()["field"]) == ("invalid_field", "departed")
+    assert agency.get("/v1/mailbox").status_code == 200
+    assert agency.publish_manifest(devices=(successor,)).status_code == 204
+
+
+def test_a_device_that_left_does_not_come_back(agency: Agency) -> None:
+    first = agency.certificate()
+    successor = agency.certificate(
+        device_id=DeviceId(agency.draw(16)),
+        mailbox=MailboxId(agency.draw(16)),
+        identity_key=SigningKey(agency.draw(32)).public,
+    )
+    assert agency.publish_manifest(devices=(successor,)).status_code == 204
+    answer = agency.publish_manifest(devices=tuple(_both(successor, first)), departed=())
+    assert problem_code(answer) == "stale_version"
+
+
+def _both(one: Certificate, other: Certificate) -> list[Certificate]:
+    return sorted((one, other), key=lambda device: device.device_id)
+
+
+def test_a_certificate_without_its_approvals_is_refused(agency: Agency) -> None:
+    stranger = SigningKey(agency.draw(32))
+    payload = agency.certificate().to_canonical()
+    approval = Approval(key=stranger.public, signature=stranger.sign(TAG_CERTIFICATE, payload))
+    device = CertifiedDevice(certificate=payload, approvals=(approval,))
+    manifest = agency.manifest().model_copy(update={"devices": (device,)})
+    answer = agency.put(agency.manifest_path, agency.sign_manifest(manifest))
+    assert (problem_code(answer), answer.json()["field"]) == ("refused_signature", "approvals")
+
+
+def test_a_manifest_signed_by_a_key_of_no_list_is_refused(agency: Agency) -> None:
+    stranger = SigningKey(agency.draw(32))
+    manifest = agency.manifest(signed_by=stranger.public)
+    answer = agency.put(agency.manifest_path, agency.sign_manifest(manifest, key=stranger))
+    assert (problem_code(answer), answer.json()["field"]) == ("refused_signature", "signed_by")
+
+
+def _ask_as_root(agency: Agency, path: str, key: SigningKey, who: object) -> httpx.Response:
+    headers = agency.signature("GET", path, key=key, key_id=f"root:{who}")
+    return CLIENT.get(agency.url + path, headers=headers)
+
+
+def test_a_root_key_reads_the_directory_and_nothing_else(
+    new_agency: Callable[[], Agency],
+) -> None:
+    agency, other = new_agency(), new_agency()
+    answer = _ask_as_root(agency, "/v1/directory?after=0", agency.root, agency.agency_id)
+    assert answer.status_code == 200, answer.text
+    for path, key, who in (
+        ("/v1/mailbox", agency.root, agency.agency_id),
+        ("/v1/directory?after=0", agency.ops, agency.agency_id),
+        ("/v1/directory?after=0", agency.identity, agency.agency_id),
+        ("/v1/directory?after=0", agency.root, other.agency_id),
+        ("/v1/directory?after=0", agency.root, agency.device_id),
+        ("/v1/directory?after=0", agency.root, "agy_"),
+    ):
+        assert problem_code(_ask_as_root(agency, path, key, who)) == "not_authenticated"
+
+
+def test_a_relay_goes_on_from_a_manifest_of_the_former_form() -> None:
+    """Its own columns say what it was: version, hash, root and code."""
+    with InProcessRelay().running() as relay:
+        agency = relay.new_agency()
+        old = b'{"agency_code":"OLD"}'
+        with relay.store.writing() as transaction:
+            held = transaction.find_manifest(agency.agency_id.value)
+            assert held is not None
+            device = transaction.find_devices([agency.device_id.value])[agency.device_id.value]
+            former = replace(held, version=7, digest=hash_manifest(old), payload=old)
+            transaction.replace_manifest(former, [device])
+        agency.version, agency.digest = 7, hash_manifest(old)
+        thief = SigningKey(agency.draw(32))
+        signed = agency.sign_manifest(agency.manifest(ops_list=agency.ops_list(root=thief)))
+        assert problem_code(agency.put(agency.manifest_path, signed)) == "refused_signature"
+        assert agency.publish_manifest().status_code == 204

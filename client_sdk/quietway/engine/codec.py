@@ -24,15 +24,16 @@ from quietway.engine.state import (
     Thread,
 )
 from quietway.ports import Delete, Put
+from quietway.retention import choose_shelf
 from quietway_crypto.encoding import decode_base64, encode_base64
 from quietway_schemas.canonical import decode_strict, encode_canonical
-from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.envelope import Core, EnvelopeClass
 from quietway_schemas.ids import AgencyId, ConversationId, DeviceId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from quietway.ports import Row
+    from quietway.ports import Row, Shelf
 
 READING: Final = "reading"
 OUTBOX: Final = "outbox"
@@ -130,23 +131,47 @@ def restore(agency: AgencyId, device: DeviceId, rows: Mapping[str, Sequence[Row]
     )
 
 
+def find_orphans(state: State, parcels: Iterable[Row]) -> list[Delete]:
+    """Say which sealed records stand in the store although their entry is gone."""
+    return [Delete(PARCEL, row.key) for row in parcels if row.key[:_ID_BYTES] not in state.outbox]
+
+
+def place_entry(entry: Entry) -> Shelf:
+    """Choose the shelf of an entry of the outbox: that of the message that it sends."""
+    core = Core.unpack(entry.core) if entry.core else None
+    return choose_shelf(
+        entry.content or (b"" if core is None else core.content),
+        entry.class_,
+        created=entry.composed if core is None else core.created,
+        conversation=entry.conversation,
+        # What concerns a case is said to one agency at a time.
+        agency=min(entry.to),
+    )
+
+
+def read_entry(row: Row) -> Entry:
+    """Read an entry of the outbox without its sealed records."""
+    return _read_entry(row.key, row.value, {})
+
+
 def _compare(
     kind: str,
     old: Mapping[bytes, _Value],
     new: Mapping[bytes, _Value],
     write: Callable[[_Value], bytes],
+    place: Callable[[_Value], Shelf] | None = None,
 ) -> list[Write]:
     if old is new:
         return []
     writes: list[Write] = [Delete(kind, key) for key in old if key not in new]
     for key, value in new.items():
         if old.get(key) is not value:
-            writes.append(Put(kind, key, write(value)))
+            writes.append(Put(kind, key, write(value), None if place is None else place(value)))
     return writes
 
 
 def _entries(old: Mapping[bytes, Entry], new: Mapping[bytes, Entry]) -> list[Write]:
-    writes = _compare(OUTBOX, old, new, _write_entry)
+    writes = _compare(OUTBOX, old, new, _write_entry, place_entry)
     if not writes:
         return writes
     return writes + _compare(PARCEL, _records(old), _records(new), lambda record: record)
@@ -205,6 +230,7 @@ def _write_entry(entry: Entry) -> bytes:
         flash=entry.class_ is EnvelopeClass.FLASH,
         conversation=str(entry.conversation),
         to=[str(agency) for agency in entry.to],
+        devices=[str(device) for device in entry.devices],
         content=entry.content,
         composed=entry.composed,
         core=entry.core,
@@ -237,6 +263,7 @@ def _read_entry(local_id: bytes, raw: bytes, records: Mapping[bytes, bytes]) -> 
         to=tuple(AgencyId.from_text(text) for text in held.texts("to")),
         content=held.raw("content"),
         composed=held.number("composed"),
+        devices=tuple(DeviceId.from_text(text) for text in held.texts("devices")),
         core=held.raw("core"),
         expires=held.number("expires"),
         reason=held.text("reason"),

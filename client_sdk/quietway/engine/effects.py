@@ -22,11 +22,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordReceived:
-    """Keep what was opened; `evidence` when it is the second story at one place."""
+    """Keep what was opened.
+
+    Attributes:
+        now: The clock.
+        opened: What.
+        evidence: It is the second story at one place.
+        quarantined: Its signer had left: it is kept, and never shown as a message.
+    """
 
     now: Instant
     opened: Opened
     evidence: bool = False
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +74,21 @@ class RecordNotice:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Say which devices are behind these agencies. Answered by `Addressed`."""
+    """Say which devices of these agencies may receive this. Answered by `Addressed`.
+
+    Attributes:
+        local_id: Of the entry.
+        to: The agencies.
+        class_: The class it travels in.
+        content: Canonical JSON; its type decides which roles may receive it.
+        devices: The only devices it is for; empty for all of them.
+    """
 
     local_id: bytes
     to: tuple[AgencyId, ...]
+    class_: EnvelopeClass
+    content: bytes = field(repr=False)
+    devices: tuple[DeviceId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +146,14 @@ class TellGap:
 
 
 @dataclass(frozen=True, slots=True)
+class TellQuarantined:
+    """Something that was signed by a device that had left was kept aside."""
+
+    now: Instant
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
 class TellDropped:
     """An envelope was given up, for a reason of this class."""
 
@@ -136,5 +163,7 @@ class TellDropped:
 
 Record: TypeAlias = RecordReceived | RecordSent | RecordNotice
 Question: TypeAlias = Address | Seal | Reopen
-Deed: TypeAlias = Submit | Acknowledge | TellReceived | TellStored | TellGap | TellDropped
+Deed: TypeAlias = (
+    Submit | Acknowledge | TellReceived | TellStored | TellGap | TellQuarantined | TellDropped
+)
 Effect: TypeAlias = Record | Question | Deed

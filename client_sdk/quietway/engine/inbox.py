@@ -20,6 +20,7 @@ from quietway.engine.effects import (
     Reopen,
     TellDropped,
     TellGap,
+    TellQuarantined,
     TellReceived,
 )
 from quietway.engine.state import Kept, State, with_item, without_item
@@ -27,16 +28,23 @@ from quietway.sealing import (
     FORKED,
     NOT_ADDRESSED,
     PENDING,
+    QUARANTINED,
     STRANGER,
     UNDECRYPTABLE,
     UNKNOWN_SIGNER,
     digest_audience,
 )
+from quietway_schemas.content.agency import is_within
 from quietway_schemas.content.audience import AudienceList
 
 if TYPE_CHECKING:
     from quietway.engine.effects import Effect
-    from quietway.engine.inputs import EnvelopeOpened, EnvelopeRefused, RetryKept
+    from quietway.engine.inputs import (
+        EnvelopeOpened,
+        EnvelopeQuarantined,
+        EnvelopeRefused,
+        RetryKept,
+    )
     from quietway.sealing import Opened
     from quietway_schemas.instants import Instant
 
@@ -65,6 +73,24 @@ def receive(state: State, given: EnvelopeOpened) -> Outcome:
         case Standing.NEW:
             state = enter(state, chain, opened)
             return state, (*_tell(state, given.now, opened), *_acknowledge(given.seq))
+
+
+def quarantine(state: State, given: EnvelopeQuarantined) -> Outcome:
+    """Keep what a device signed that had left, count it, and do nothing about it.
+
+    What was received before it left stays the message that it was.
+    """
+    opened = given.opened
+    state = _advance(state, given.seq)
+    state = replace(state, kept=without_item(state.kept, opened.header.envelope_id.value))
+    if judge(find_chain(state, opened), opened) is Standing.KNOWN:
+        return state, _acknowledge(given.seq)
+    kept: tuple[Effect, ...] = (
+        RecordReceived(given.now, opened, quarantined=True),
+        RecordNotice(given.now, QUARANTINED),
+        TellQuarantined(given.now, opened),
+    )
+    return state, (*kept, *_acknowledge(given.seq))
 
 
 def refuse(state: State, given: EnvelopeRefused) -> Outcome:
@@ -120,6 +146,9 @@ def _tell(state: State, now: Instant, opened: Opened) -> tuple[Effect, ...]:
     gap: tuple[Effect, ...] = (TellGap(opened),) if misses else ()
     if isinstance(opened.content, AudienceList):
         return gap
+    if is_within(opened.content.type):
+        # It is taken in by the agent, in its own time, and shown to nobody as a message.
+        return (RecordReceived(now, opened),)
     return (RecordReceived(now, opened), TellReceived(opened), *gap)
 
 

@@ -37,6 +37,7 @@ class Compose:
         kind: The content's type.
         class_: The class that the type travels in.
         content: Canonical JSON.
+        devices: The only devices it is for; empty for all of these agencies that may receive it.
     """
 
     now: Instant
@@ -46,6 +47,7 @@ class Compose:
     kind: str
     class_: EnvelopeClass
     content: bytes = field(repr=False)
+    devices: tuple[DeviceId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,11 @@ class Addressed:
     Attributes:
         now: Becomes `created`.
         local_id: Of the entry.
-        devices: The eligible devices of the agencies, and of this device's own agency.
-        absent: Agencies that have no device now.
+        devices: The devices of the agencies, and of this device's own agency, that may receive it.
+        absent: Agencies that have no such device now, or that nothing may be sealed to.
         manifest_version: Of this device's own manifest.
         entropy: 32 fresh random bytes.
+        reason: Why they are absent.
     """
 
     now: Instant
@@ -82,6 +85,7 @@ class Addressed:
     absent: tuple[AgencyId, ...]
     manifest_version: int
     entropy: bytes = field(repr=False)
+    reason: str = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,10 @@ class SealedCopy:
 
 @dataclass(frozen=True, slots=True)
 class Unsealed:
-    """A device that nothing could be sealed to, and why: `unreachable` or `suite_refused`."""
+    """A device that nothing could be sealed to, and why.
+
+    `unreachable`, `suite_refused`, `stale_directory` or `identity_changed`.
+    """
 
     device: DeviceId
     reason: str
@@ -157,6 +164,15 @@ class EnvelopeOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvelopeQuarantined:
+    """An envelope opened, but its signer had left its agency (`seq` as in `EnvelopeOpened`)."""
+
+    now: Instant
+    seq: int
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
 class EnvelopeRefused:
     """An envelope did not open.
 
@@ -206,6 +222,14 @@ class OlderCopyAccepted:
     now: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The keys that these entries of the outbox lay under are erased: nothing of them is left."""
+
+    now: Instant
+    local_ids: frozenset[bytes]
+
+
 Input: TypeAlias = (
     Started
     | Compose
@@ -215,9 +239,11 @@ Input: TypeAlias = (
     | Accepted
     | Rejected
     | EnvelopeOpened
+    | EnvelopeQuarantined
     | EnvelopeRefused
     | RetryKept
     | Connecting
     | Welcomed
     | OlderCopyAccepted
+    | Forgotten
 )

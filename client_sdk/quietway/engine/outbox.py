@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Addressee,
         Compose,
         Flush,
+        Forgotten,
         Rejected,
         Sealed,
     )
@@ -73,8 +74,9 @@ def compose(state: State, given: Compose) -> Outcome:
         to=tuple(sorted(set(given.to))),
         content=given.content,
         composed=given.now,
+        devices=tuple(sorted(set(given.devices))),
     )
-    return _put(state, entry), (_record(entry),)
+    return _put(state, entry), _record(entry)
 
 
 def flush(state: State, given: Flush) -> Outcome:
@@ -84,7 +86,7 @@ def flush(state: State, given: Flush) -> Outcome:
         if entry.settled:
             continue
         if not entry.core:
-            effects += (Address(entry.local_id, entry.to),)
+            effects += (_ask_who(entry),)
             continue
         fresh = _drop_stale_records(entry, given.now)
         state = _put(state, fresh)
@@ -98,15 +100,15 @@ def address(state: State, given: Addressed) -> Outcome:
     if entry is None or entry.core or entry.expired:
         return state, ()
     others = [held for held in given.devices if held.device != state.device]
-    if not others or all(held.agency == state.agency for held in others):
-        return _put(state, replace(entry, reason="unreachable")), ()
+    if not any(held.agency in entry.to for held in others):
+        return _put(state, replace(entry, reason=given.reason)), ()
     state, entry = _leave_absent(state, entry, given)
     audience = tuple(sorted({held.device for held in given.devices} | {state.device}))
     digest = digest_audience(audience)
     copies = tuple(Delivery(held.agency, held.device) for held in _each_once(others))
     state, effects = _introduce(state, entry, given, audience, copies)
     state, placed = _place(state, replace(entry, deliveries=copies, reason=""), digest, given)
-    return state, (*effects, _record(placed), *_ask_to_seal(placed, given.now))
+    return state, (*effects, *_record(placed), *_ask_to_seal(placed, given.now))
 
 
 def seal(state: State, given: Sealed) -> Outcome:
@@ -141,7 +143,7 @@ def accept(state: State, given: Accepted) -> Outcome:
         entry = _change(entry, parcels, lambda held, _: _stored(held))
         if entry.settled:
             entry = replace(entry, content=b"")
-            if entry.kind != AUDIENCE_KIND:
+            if entry.kind != AUDIENCE_KIND and not entry.within_agency:
                 effects += (TellStored(given.now, local_id),)
         state = _put(state, entry)
     return _tidy(state), effects
@@ -171,13 +173,20 @@ def reject(state: State, given: Rejected) -> Outcome:
     return state, ()
 
 
+def forget(state: State, given: Forgotten) -> State:
+    """Let go of what the store can't open any more."""
+    left = {name: held for name, held in state.outbox.items() if name not in given.local_ids}
+    return state if len(left) == len(state.outbox) else replace(state, outbox=left)
+
+
 def _tidy(state: State) -> State:
-    """Let go of audiences that everyone has, and of all but the newest messages that went out."""
+    """Let go of what everyone has and nobody looks up, and of all but the newest messages."""
     stored = [held for held in state.outbox.values() if held.settled and not held.expired]
     messages = sorted(
-        (held for held in stored if held.kind != AUDIENCE_KIND), key=lambda held: held.order
+        (held for held in stored if held.kind != AUDIENCE_KIND and not held.within_agency),
+        key=lambda held: held.order,
     )
-    gone = {held.local_id for held in stored if held.kind == AUDIENCE_KIND}
+    gone = {held.local_id for held in stored if held.kind == AUDIENCE_KIND or held.within_agency}
     gone |= {held.local_id for held in messages[:-SHOWN_STORED]}
     if not gone:
         return state
@@ -222,7 +231,7 @@ def _leave_absent(state: State, entry: Entry, given: Addressed) -> tuple[State, 
     """Split off the agencies that have no device now: their message waits, the others' goes."""
     if not given.absent:
         return state, entry
-    left = replace(entry, local_id=given.entropy[:16], to=given.absent, reason="unreachable")
+    left = replace(entry, local_id=given.entropy[:16], to=given.absent, reason=given.reason)
     kept = tuple(agency for agency in entry.to if agency not in given.absent)
     return _put(state, left), replace(entry, to=kept)
 
@@ -287,6 +296,10 @@ def _drop_stale_records(entry: Entry, now: Instant) -> Entry:
     return entry if copies == entry.deliveries else replace(entry, deliveries=copies)
 
 
+def _ask_who(entry: Entry) -> Address:
+    return Address(entry.local_id, entry.to, entry.class_, entry.content, entry.devices)
+
+
 def _ask_to_seal(entry: Entry, now: Instant) -> tuple[Effect, ...]:
     waiting = tuple(
         (held.agency, held.device)
@@ -349,9 +362,12 @@ def _put(state: State, entry: Entry) -> State:
     return replace(state, outbox=with_item(state.outbox, entry.local_id, entry))
 
 
-def _record(entry: Entry) -> RecordSent:
+def _record(entry: Entry) -> tuple[RecordSent, ...]:
+    if entry.within_agency:
+        # What devices tell each other is no message of anybody's, and holds the agency's secrets.
+        return ()
     core = Core.unpack(entry.core) if entry.core else None
-    return RecordSent(
+    sent = RecordSent(
         local_id=entry.local_id,
         conversation=entry.conversation,
         to=entry.to,
@@ -362,3 +378,4 @@ def _record(entry: Entry) -> RecordSent:
         message_id=name_message(entry.core) if core else None,
         core_hash=hash_core(entry.core) if core else b"",
     )
+    return (sent,)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
+from quietway_schemas.content.agency import is_within
 from quietway_schemas.envelope import ZERO_DIGEST, EnvelopeClass
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Delivery:
         record: The sealed submission record while it is `SEALED`, else empty.
         epoch: The epoch of the key it is sealed to.
         not_before: It is not tried again before this instant.
-        reason: Why it waits: `unreachable`, `suite_refused`, a relay's problem code, or empty.
+        reason: Why it waits: `unreachable`, `suite_refused`, `stale_directory`, `identity_changed`,
+            a relay's problem code, or empty.
         refusals: How often the relay refused it.
     """
 
@@ -73,10 +75,12 @@ class Entry:
         to: The agencies it is for, sorted.
         content: Canonical JSON.
         composed: When it was written.
+        devices: The only devices it is for; empty for all that may receive it.
         core: The exact bytes that are signed; empty until it is first sent.
         expires: When the core expires; 0 until there is one.
         deliveries: One for each addressed device, sorted; empty until there is a core.
-        reason: Why it has no core yet: empty, or `unreachable`.
+        reason: Why it has no core yet: empty, `unreachable`, `stale_directory` or
+            `identity_changed`.
         expired: True once it is too late; what was stored by then stays stored.
     """
 
@@ -88,11 +92,17 @@ class Entry:
     to: tuple[AgencyId, ...]
     content: bytes = field(repr=False)
     composed: Instant
+    devices: tuple[DeviceId, ...] = ()
     core: bytes = field(default=b"", repr=False)
     expires: Instant = 0
     deliveries: tuple[Delivery, ...] = ()
     reason: str = ""
     expired: bool = False
+
+    @property
+    def within_agency(self) -> bool:
+        """Whether it is for the agency's own devices alone, and no message of anybody's."""
+        return is_within(self.kind)
 
     @property
     def deadline(self) -> Instant:

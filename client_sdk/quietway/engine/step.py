@@ -19,8 +19,10 @@ from quietway.engine.inputs import (
     Compose,
     Connecting,
     EnvelopeOpened,
+    EnvelopeQuarantined,
     EnvelopeRefused,
     Flush,
+    Forgotten,
     Input,
     OlderCopyAccepted,
     Rejected,
@@ -60,6 +62,8 @@ def step(state: State, given: Input) -> Outcome:  # noqa: C901, PLR0911, PLR0912
             return outbox.reject(state, given)
         case EnvelopeOpened():
             return inbox.receive(state, given)
+        case EnvelopeQuarantined():
+            return inbox.quarantine(state, given)
         case EnvelopeRefused():
             return inbox.refuse(state, given)
         case RetryKept():
@@ -70,6 +74,8 @@ def step(state: State, given: Input) -> Outcome:  # noqa: C901, PLR0911, PLR0912
             return _welcome(state, given), ()
         case OlderCopyAccepted():
             return replace(state, reading=replace(state.reading, copied=False, forgiven=True)), ()
+        case Forgotten():
+            return outbox.forget(state, given), ()
         case _:
             assert_never(given)
 

@@ -1,27 +1,25 @@
 """Proves single objects of the directory: is it theirs, is it newer, are its keys sound?
 
 Each function returns a type that exists only after the proof, or raises `Refused` with one of four
-reasons: `malformed`, `forged`, `rolled_back`, `expired`. Nothing is remembered here.
+reasons: `malformed`, `forged`, `rolled_back`, `identity_changed`. Nothing is remembered here. What
+makes a manifest hold is proved in `quietway_protocol.manifests`, for the relay and for us alike.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/keys.md, "Manifest" and "Epoch batches and freshness".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import total_ordering
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 
-from quietway_crypto.encoding import (
-    TAG_EPOCH_BATCH,
-    TAG_MANIFEST,
-    TAG_MANIFEST_HASH,
-    hash_tagged,
-)
+from quietway_crypto.encoding import TAG_EPOCH_BATCH
 from quietway_crypto.errors import CryptoError
-from quietway_crypto.signing import check_public_key, verify
+from quietway_crypto.signing import verify
 from quietway_crypto.suite_codes import Suite
 from quietway_crypto.suites import available_suites, check_epoch_public_key
+from quietway_protocol import errors, manifests
+from quietway_protocol.errors import ManifestRefusedError
 from quietway_schemas.directory import MAX_PAYLOAD_BYTES, EpochBatch, Manifest
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.fields import WireModel
@@ -30,11 +28,19 @@ from quietway_schemas.ids import AgencyId, DeviceId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from quietway_protocol.manifests import ProvedManifest
     from quietway_schemas.directory import DirectoryEntry, SignedObject
     from quietway_schemas.envelope import EnvelopeClass
-    from quietway_schemas.instants import Instant
 
+IDENTITY_CHANGED: Final = "identity_changed"
 _ID_BYTES = 16
+_REASONS: Final = {
+    errors.FORGED: "forged",
+    errors.WEAK_KEY: "malformed",
+    errors.ROLLED_BACK: "rolled_back",
+    errors.UNLINKED: "forged",
+    errors.INCONSISTENT: "forged",
+}
 _Payload = TypeVar("_Payload", bound=WireModel)
 
 
@@ -70,24 +76,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class ProvedManifest:
-    """A manifest that its pinned root key signed."""
-
-    signed: SignedObject
-    manifest: Manifest
-
-    @property
-    def hash(self) -> bytes:
-        """What the next version and the batches name, 32 bytes."""
-        return hash_tagged(TAG_MANIFEST_HASH, self.signed.payload)
-
-    @property
-    def place(self) -> Place:
-        """Where it belongs."""
-        return Place(self.manifest.agency_id, None)
-
-
-@dataclass(frozen=True, slots=True)
 class ProvedBatch:
     """A batch that a certified device signed, with keys that may be sealed to."""
 
@@ -102,36 +90,49 @@ def place_of(entry: DirectoryEntry) -> Place:
     Raises:
         Refused: It does not read, or the relay filed it under another agency.
     """
-    if entry.kind == "manifest":
-        place = Place(_read(Manifest, entry.object).agency_id, None)
-    else:
-        batch = _read(EpochBatch, entry.object)
-        place = Place(batch.agency_id, batch.device_id)
+    place = place_of_signed(entry.kind, entry.object)
     if place.agency != entry.agency_id:
         raise Refused("forged")
     return place
 
 
+def place_of_signed(kind: Literal["manifest", "epochs"], signed: SignedObject) -> Place:
+    """Tell where a signed object belongs.
+
+    Raises:
+        Refused: It does not read.
+    """
+    if kind == "manifest":
+        return Place(_read(Manifest, signed).agency_id, None)
+    batch = _read(EpochBatch, signed)
+    return Place(batch.agency_id, batch.device_id)
+
+
 def prove_manifest(
-    signed: SignedObject, *, root_key: bytes, held: ProvedManifest | None, now: Instant
+    signed: SignedObject, *, root_key: bytes, held: ProvedManifest | None
 ) -> ProvedManifest:
     """Prove a manifest against the pinned root key and the version held.
 
+    Whether it has expired is for the reader to ask: as the newest version that was seen, it counts
+    all the same.
+
     Raises:
-        Refused: Not signed by that key, older than what we hold, another text of the same version,
-            not the successor it claims to be, or expired.
+        Refused: It does not hold under that key, or does not follow what we hold. Where it holds
+            under another root key, the reason is `identity_changed`.
     """
-    _verify(root_key, TAG_MANIFEST, signed)
-    manifest = _read(Manifest, signed)
-    if manifest.root_key != root_key:
-        raise Refused("forged")
-    if held is not None:
-        _check_succession(manifest, signed, held)
-    if manifest.expires <= now:
-        raise Refused("expired")
-    for device in manifest.devices:
-        _check_keys(device.identity_key, device.listen_key)
-    return ProvedManifest(signed, manifest)
+    try:
+        proved = manifests.prove_manifest(signed, root_key=root_key)
+        if held is not None and signed.payload != held.signed.payload:
+            manifests.check_follows(
+                proved.manifest, held.manifest, held_hash=held.hash, must_be_next=False
+            )
+    except SchemaError:
+        raise Refused("malformed") from None
+    except ManifestRefusedError as refused:
+        if refused.field == "root_key" and _holds_by_itself(signed):
+            raise Refused(IDENTITY_CHANGED) from None
+        raise Refused(_REASONS[refused.reason]) from None
+    return proved
 
 
 def prove_batch(
@@ -156,14 +157,12 @@ def prove_batch(
     return ProvedBatch(signed, batch, _read_keys(batch))
 
 
-def _check_succession(manifest: Manifest, signed: SignedObject, held: ProvedManifest) -> None:
-    if manifest.version < held.manifest.version:
-        raise Refused("rolled_back")
-    if manifest.version == held.manifest.version and signed.payload != held.signed.payload:
-        raise Refused("forged")
-    follows = manifest.version == held.manifest.version + 1
-    if follows and manifest.prev_hash != held.hash:
-        raise Refused("forged")
+def _holds_by_itself(signed: SignedObject) -> bool:
+    try:
+        manifests.prove_manifest(signed)
+    except ManifestRefusedError:
+        return False
+    return True
 
 
 def _check_base(batch: EpochBatch, manifest: ProvedManifest) -> None:
@@ -173,10 +172,10 @@ def _check_base(batch: EpochBatch, manifest: ProvedManifest) -> None:
 
 
 def _identity_of(device: DeviceId, manifest: ProvedManifest) -> bytes:
-    for certificate in manifest.manifest.devices:
-        if certificate.device_id == device:
-            return certificate.identity_key
-    raise Refused("forged")
+    certificate = manifest.manifest.find(device)
+    if certificate is None:
+        raise Refused("forged")
+    return certificate.identity_key
 
 
 def _read_keys(batch: EpochBatch) -> dict[tuple[EnvelopeClass, int, int], bytes]:
@@ -196,14 +195,6 @@ def _check_epoch_key(suite: Suite, key: bytes) -> None:
         return
     try:
         check_epoch_public_key(suite, key)
-    except CryptoError:
-        raise Refused("malformed") from None
-
-
-def _check_keys(*keys: bytes) -> None:
-    try:
-        for key in keys:
-            check_public_key(key)
     except CryptoError:
         raise Refused("malformed") from None
 

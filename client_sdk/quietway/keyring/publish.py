@@ -1,10 +1,11 @@
-"""What this device publishes: its agency's manifest, its epoch keys, and a week of lanes.
+"""What is published: ops list, certificates and manifest of an agency, epoch keys, lanes.
 
 Pure: signed objects come out, the time and the randomness come in. An epoch's seed is durable in
 the keyring before its public key is built here, because mail sealed to a lost key is lost too.
 Names of people never stand in any of it.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/keys.md, "Root → ops list" to "Manifest"; docs/spec/relay-protocol.md, "The
+directory".
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from quietway_crypto.encoding import (
     TAG_CAPABILITY_OPENING,
+    TAG_CERTIFICATE,
     TAG_EPOCH_BATCH,
     TAG_MANIFEST,
+    TAG_OPS_LIST,
     TAG_WEEK_OF_LANES,
 )
 from quietway_crypto.kdf import hmac_tagged
@@ -22,22 +25,30 @@ from quietway_crypto.lanes import derive_capability, derive_lane, hash_capabilit
 from quietway_crypto.suites import available_suites
 from quietway_schemas.directory import (
     MANIFEST_LIFE_MS,
-    DeviceCertificate,
+    MAX_OPS_LIST_BYTES,
+    Approval,
+    Certificate,
+    CertifiedDevice,
     EpochBatch,
     EpochKeys,
     Lane,
     Manifest,
+    OpsKey,
+    OpsList,
     SignedObject,
     WeekOfLanes,
 )
 from quietway_schemas.envelope import EnvelopeClass
-from quietway_schemas.instants import HOUR, Instant
+from quietway_schemas.instants import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from quietway.keyring.keyring import Keyring
     from quietway_crypto.signing import SigningKey
+    from quietway_schemas.directory import Departed
+    from quietway_schemas.ids import AgencyId
+    from quietway_schemas.instants import Instant
 
 EPOCHS_AHEAD: Final = {EnvelopeClass.FLASH: 7, EnvelopeClass.CASE: 3}
 GRACE_MS: Final = 2 * HOUR
@@ -60,30 +71,120 @@ def wanted_epochs(now: Instant) -> frozenset[tuple[EnvelopeClass, int]]:
     return frozenset(wanted)
 
 
-def build_manifest(
-    keyring: Keyring, relay_url: str, *, version: int, prev_hash: bytes, now: Instant
+def build_ops_list(
+    root: SigningKey,
+    *,
+    agency_id: AgencyId,
+    agency_code: str,
+    ops: Mapping[bytes, Instant],
+    approvals: int,
+    version: int,
+    now: Instant,
 ) -> SignedObject:
-    """Sign the manifest of an agency with this one device.
+    """Sign whom the root lets vouch for the agency's devices.
 
     Args:
-        keyring: Holds the root key.
-        relay_url: Where the device's mailbox is.
+        root: The agency's root key.
+        agency_id: Whose list it is.
+        agency_code: Its code, as `HARBOR`; it stays the same for good.
+        ops: When each ops key expires, by public key; 400 days from now at most.
+        approvals: How many of them a certificate takes.
+        version: From 1; higher than that of any list before.
+        now: When it is issued.
+
+    Raises:
+        ContentError: These don't make a list that anybody would take.
+    """
+    made = OpsList(
+        agency_id=agency_id,
+        agency_code=agency_code,
+        root_key=root.public,
+        version=version,
+        issued=now,
+        approvals=approvals,
+        ops=tuple(OpsKey(key=key, expires=ops[key]) for key in sorted(ops)),
+    )
+    return _sign(root, TAG_OPS_LIST, made.to_canonical())
+
+
+def build_certificate(keyring: Keyring, *, agency_owned: bool, now: Instant) -> bytes:
+    """Write down what is to be said of this device; nobody has approved it yet.
+
+    Args:
+        keyring: Of the device.
+        agency_owned: Whether the machine is the agency's own.
+        now: When it is issued.
+
+    Returns:
+        The payload that `approve` signs.
+    """
+    made = Certificate(
+        agency_id=keyring.agency,
+        device_id=keyring.device,
+        identity_key=keyring.identity.public,
+        listen_key=keyring.listen.public,
+        mailbox=keyring.mailbox,
+        relay=keyring.relay,
+        program=keyring.program,
+        roles=tuple(sorted(keyring.roles)),
+        suites=tuple(sorted(int(suite) for suite in available_suites())),
+        agency_owned=agency_owned,
+        issued=now,
+    )
+    return made.to_canonical()
+
+
+def approve(certificate: bytes, key: SigningKey) -> Approval:
+    """Vouch for a certificate, with an ops key or the root."""
+    return Approval(key=key.public, signature=key.sign(TAG_CERTIFICATE, certificate))
+
+
+def certify(certificate: bytes, approvals: Iterable[Approval]) -> CertifiedDevice:
+    """Put a certificate and its approvals together, as they stand in a manifest.
+
+    Raises:
+        ContentError: The certificate is not well-formed, or a key approved it twice.
+    """
+    ordered = sorted(approvals, key=lambda approval: approval.key)
+    return CertifiedDevice(certificate=certificate, approvals=tuple(ordered))
+
+
+def build_manifest(
+    ops: SigningKey,
+    *,
+    ops_list: SignedObject,
+    devices: Iterable[CertifiedDevice],
+    departed: Iterable[Departed] = (),
+    version: int,
+    prev_hash: bytes,
+    now: Instant,
+) -> SignedObject:
+    """Sign one version of an agency's manifest.
+
+    Args:
+        ops: An ops key of the list.
+        ops_list: The list that the version relies on.
+        devices: All that are certified, in any order.
+        departed: Those that left, in any order.
         version: From 1.
         prev_hash: The hash of the version before, or 32 zero bytes.
         now: When it is issued; it is valid for 90 days.
+
+    Raises:
+        ContentError: These don't make a manifest that anybody would take.
     """
     manifest = Manifest(
-        agency_id=keyring.agency,
+        agency_id=OpsList.from_canonical(ops_list.payload, max_bytes=MAX_OPS_LIST_BYTES).agency_id,
         version=version,
         prev_hash=prev_hash,
         issued=now,
         expires=now + MANIFEST_LIFE_MS,
-        agency_code=keyring.agency_code,
-        root_key=keyring.root.public,
-        devices=(_certify(keyring, relay_url),),
-        retired=(),
+        ops_list=ops_list,
+        signed_by=ops.public,
+        devices=tuple(sorted(devices, key=lambda device: device.read.device_id)),
+        departed=tuple(sorted(departed, key=lambda gone: gone.device_id)),
     )
-    return _sign(keyring.root, TAG_MANIFEST, manifest.to_canonical())
+    return _sign(ops, TAG_MANIFEST, manifest.to_canonical())
 
 
 def build_epoch_batch(
@@ -142,19 +243,6 @@ def build_week_of_lanes(
         lanes=tuple(sorted(lanes, key=lambda lane: lane.hash)),
     )
     return _sign(keyring.identity, TAG_WEEK_OF_LANES, published.to_canonical())
-
-
-def _certify(keyring: Keyring, relay_url: str) -> DeviceCertificate:
-    return DeviceCertificate(
-        device_id=keyring.device,
-        identity_key=keyring.identity.public,
-        listen_key=keyring.listen.public,
-        mailbox=keyring.mailbox,
-        relay=relay_url,
-        program=keyring.program,
-        roles=tuple(sorted(keyring.roles)),
-        suites=tuple(sorted(int(suite) for suite in available_suites())),
-    )
 
 
 def _publish_epoch(keyring: Keyring, class_: EnvelopeClass, epoch: int) -> EpochKeys:

@@ -11,6 +11,7 @@ Spec: docs/decisions/one-row-store.md.
 from __future__ import annotations
 
 import os
+from binascii import hexlify
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import create_engine, event
@@ -104,7 +105,7 @@ def _connect(path: Path, key: Secret) -> dbapi2.Connection:
     connection = dbapi2.connect(str(path), isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA cipher_log_level = NONE")
-        connection.execute(_key_pragma(key))
+        _give_key(connection, key)
         _demand_settings(connection)
     except BaseException:
         connection.close()
@@ -112,9 +113,12 @@ def _connect(path: Path, key: Secret) -> dbapi2.Connection:
     return connection
 
 
-def _key_pragma(key: Secret) -> str:
-    # The raw form: SQLCipher derives nothing, since the key is random already.
-    return f"PRAGMA key = \"x'{key.reveal().hex()}'\""
+def _give_key(connection: dbapi2.Connection, key: Secret) -> None:
+    # The raw form: SQLCipher derives nothing, since the key is random already. No statement, whose
+    # text would stay in memory; what is handed over is cleared.
+    raw_form = bytearray(b"x'" + hexlify(key.reveal()) + b"'")
+    connection.set_key(raw_form)
+    raw_form[:] = bytes(len(raw_form))
 
 
 def _demand_settings(connection: dbapi2.Connection) -> None:

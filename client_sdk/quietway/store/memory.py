@@ -40,11 +40,19 @@ class MemoryStore:
             rows = sorted(self._rows.get(kind, {}).values(), key=lambda row: row.position)
         return tuple(row for row in rows if row.position > after)[:limit]
 
+    async def kinds(self) -> Sequence[str]:
+        """Return the kinds of which there is a row, sorted."""
+        with self._lock:
+            return tuple(sorted(kind for kind, held in self._rows.items() if held))
+
     async def commit(self, writes: Sequence[Put | Delete]) -> None:
         """Write all of it, or none."""
         with self._lock:
             for write in writes:
                 self._write(write)
+
+    async def drop_copies(self) -> None:
+        """Do nothing: there is neither a journal nor a copy."""
 
     async def aclose(self) -> None:
         """Do nothing: the rows stay, so that a test may open a client on them again."""
@@ -52,9 +60,9 @@ class MemoryStore:
     def _write(self, write: Put | Delete) -> None:
         rows = self._rows.setdefault(write.kind, {})
         match write:
-            case Put(_, key, value):
+            case Put(key=key, value=value):
                 rows[key] = Row(self._position_of(rows, key), key, value)
-            case Delete(_, key):
+            case Delete(key=key):
                 rows.pop(key, None)
 
     def _position_of(self, rows: dict[bytes, Row], key: bytes) -> int:

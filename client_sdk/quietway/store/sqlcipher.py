@@ -24,7 +24,7 @@ from quietway.files import copy_durably
 from quietway.ports import Delete, Put, Row
 from quietway.store import DATABASE_FILE
 from quietway.store.database import PART, gather_into_one_file, open_engine, translating
-from quietway.store.tables import FORMAT, METADATA, identity, rows
+from quietway.store.tables import FORMAT, METADATA, STEPS, identity, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,14 +53,15 @@ class StoreFormats:
     """
 
     known: int = FORMAT
-    steps: Mapping[int, Callable[[Connection], None]] = field(default_factory=dict)
+    steps: Mapping[int, Callable[[Connection], None]] = field(default_factory=lambda: STEPS)
 
 
 class SqlCipherStore:
     """A `Store` on the disk. Make one with `open`; `generation` is what stood in it then."""
 
-    def __init__(self, engine: Engine, generation: int, lock: FolderLock) -> None:
+    def __init__(self, folder: Path, engine: Engine, generation: int, lock: FolderLock) -> None:
         self.generation = generation
+        self._folder = folder
         self._engine = engine
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quietway-store")
@@ -97,7 +98,7 @@ class SqlCipherStore:
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, generation, lock)
+        return cls(folder, engine, generation, lock)
 
     def write_generation(self, generation: int) -> None:
         """Write down how often the store was opened. Blocks: part of opening."""
@@ -125,6 +126,10 @@ class SqlCipherStore:
         """Return the rows of a kind with a position greater than `after`, in order of position."""
         return await self._run(lambda connection: _scan(connection, kind, after, limit))
 
+    async def kinds(self) -> Sequence[str]:
+        """Return the kinds of which there is a row, sorted."""
+        return await self._run(_list_kinds)
+
     async def commit(self, writes: Sequence[Put | Delete]) -> None:
         """Write all of it durably, or none.
 
@@ -132,6 +137,16 @@ class SqlCipherStore:
             StorageFull: There is no room. Nothing was written, and the store is as it was.
         """
         await self._run(lambda connection: _write(connection, writes))
+
+    async def drop_copies(self) -> None:
+        """Remove the copies that upgrades left, and what the journal still has of former rows."""
+
+        def drop() -> None:
+            for copy in self._folder.glob(f"{DATABASE_FILE}.before-*"):
+                copy.unlink()
+            gather_into_one_file(self._engine)
+
+        await asyncio.get_running_loop().run_in_executor(self._thread, translating, drop)
 
     async def aclose(self) -> None:
         """Let go of the store; closing twice is fine."""
@@ -179,6 +194,11 @@ def _read(connection: Connection, kind: str, key: bytes) -> bytes | None:
     return found
 
 
+def _list_kinds(connection: Connection) -> Sequence[str]:
+    wanted = select(rows.c.kind).distinct().order_by(rows.c.kind)
+    return tuple(connection.execute(wanted).scalars())
+
+
 def _scan(connection: Connection, kind: str, after: int, limit: int | None) -> Sequence[Row]:
     wanted = (
         select(rows.c.position, rows.c.key, rows.c.value)
@@ -197,7 +217,7 @@ def _write(connection: Connection, writes: Sequence[Put | Delete]) -> None:
 
 def _bind(write: Put | Delete) -> dict[str, str | bytes]:
     match write:
-        case Put(kind, key, value):
+        case Put(kind=kind, key=key, value=value):
             return {"of_kind": kind, "of_key": key, "new_value": value}
         case Delete(kind, key):
             return {"of_kind": kind, "of_key": key}

@@ -43,10 +43,11 @@ class FakeClock:
         start: Where it stands at first, in milliseconds since 1970-01-01T00:00:00Z.
     """
 
-    __slots__ = ("_lock", "_now", "_sleepers")
+    __slots__ = ("_lock", "_now", "_sleepers", "_steady")
 
     def __init__(self, start: Instant = START) -> None:
         self._now = start
+        self._steady = 0
         self._lock = threading.Lock()
         self._sleepers: list[_Sleeper] = []
 
@@ -54,6 +55,11 @@ class FakeClock:
         """Return where the clock stands, in milliseconds."""
         with self._lock:
             return self._now
+
+    def steady(self) -> int:
+        """Return how far the clock was advanced, in milliseconds; `set_by_hand` does not count."""
+        with self._lock:
+            return self._steady
 
     @property
     def sleepers(self) -> int:
@@ -68,10 +74,21 @@ class FakeClock:
             seconds: How far; below zero it goes back, as a clock set by hand does.
         """
         with self._lock:
+            self._steady += max(0, round(seconds * _MS))
+        self.set_by_hand(seconds)
+
+    def set_by_hand(self, seconds: float) -> None:
+        """Set the clock on or back without any time passing, as a person or an attacker does."""
+        with self._lock:
             self._now += round(seconds * _MS)
             due = [sleeper for sleeper in self._sleepers if sleeper.wakes_at <= self._now]
         for sleeper in due:
             sleeper.wake()
+
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass that the clock does not show, as one does that has stopped."""
+        with self._lock:
+            self._steady += round(seconds * _MS)
 
     async def sleep(self, seconds: float) -> None:
         """Return once the clock was advanced that far; a sleep of nothing lets others run."""

@@ -27,15 +27,16 @@ from quietway_protocol.session import WINDOW
 from quietway_schemas.envelope import unpack_records
 from quietway_schemas.errors import EnvelopeError
 from quietway_schemas.frames import MOST_SEQS
+from quietway_schemas.ids import DeviceId
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 
     from quietway.ports import Arrival, Clock, Mailbox, Relay, Welcome
     from quietway_crypto.signing import SigningKey
     from quietway_schemas.directory import DirectoryPage, SignedObject
     from quietway_schemas.envelope import SubmissionRecord
-    from quietway_schemas.ids import AgencyId, DeviceId, EnvelopeId, MailboxId
+    from quietway_schemas.ids import AgencyId, EnvelopeId, MailboxId
     from quietway_schemas.instants import Instant
 
 MOST_RECORDS: Final = 128
@@ -81,9 +82,9 @@ class InMemoryRelay:
             self.books.add_code(code)
         return code
 
-    def connect(self, identity: SigningKey, device: DeviceId) -> Relay:
-        """Return the relay as one device sees it."""
-        return _Connection(self, identity.public, device)
+    def connect(self, identity: SigningKey, who: DeviceId | AgencyId) -> Relay:
+        """Return the relay as one device sees it, or as the root key of an agency does."""
+        return _Connection(self, identity.public, who)
 
     def envelopes_held(self) -> tuple[bytes, ...]:
         """Return every stored envelope (header || sealed): all that could be shown of them."""
@@ -104,13 +105,37 @@ class InMemoryRelay:
             if self.losing_answers:
                 raise RelayUnreachable
 
-    def mailbox_of(self, device: DeviceId, identity_key: bytes) -> HeldMailbox:
+    def check_reader(self, who: DeviceId | AgencyId, key: bytes) -> None:
+        """Demand a certified device, or the root key of an agency, for the directory.
+
+        Raises:
+            RelayRefused: `not_authenticated`.
+        """
+        if isinstance(who, DeviceId):
+            self.mailbox_of(who, key)
+        elif self.books.root_key_of(who) != key:
+            raise make_refusal("not_authenticated")
+
+    def mailbox_of(self, who: DeviceId | AgencyId, identity_key: bytes) -> HeldMailbox:
         """Return the mailbox of an authenticated device.
 
         Raises:
             RelayRefused: `not_authenticated`: no manifest certifies it.
         """
-        certificate = self.books.find_device(device, identity_key)
+        certificate = None
+        if isinstance(who, DeviceId):
+            certificate = self.books.find_device(who, identity_key)
+        if certificate is None:
+            raise make_refusal("not_authenticated")
+        return self._mailbox(certificate.mailbox)
+
+    def mailbox_of_listener(self, device: DeviceId | AgencyId, listen_key: bytes) -> HeldMailbox:
+        """Return the mailbox of a device that shows its listen key, which may not read it.
+
+        Raises:
+            RelayRefused: `not_authenticated`: no manifest certifies it.
+        """
+        certificate = self.books.find_listener(device, listen_key)
         if certificate is None:
             raise make_refusal("not_authenticated")
         return self._mailbox(certificate.mailbox)
@@ -158,10 +183,10 @@ class InMemoryRelay:
 class _Connection:
     """The `Relay` port of one device."""
 
-    def __init__(self, relay: InMemoryRelay, identity_key: bytes, device: DeviceId) -> None:
+    def __init__(self, relay: InMemoryRelay, identity_key: bytes, who: DeviceId | AgencyId) -> None:
         self._relay = relay
         self._identity_key = identity_key
-        self._device = device
+        self._who = who
 
     async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
         with self._relay.answering() as now:
@@ -171,9 +196,28 @@ class _Connection:
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
     ) -> Mailbox:
         with self._relay.answering() as now:
-            held = self._relay.mailbox_of(self._device, self._identity_key)
+            held = self._relay.mailbox_of(self._who, self._identity_key)
             welcome = held.greet(now=now, witness_now=witness_now, witness_was=witness_was)
         return _OpenMailbox(self._relay, held, welcome, after=after, live=live)
+
+    async def listen(self) -> AsyncGenerator[int, None]:
+        told = -1
+        with self._relay.answering():
+            held = self._relay.mailbox_of_listener(self._who, self._identity_key)
+        listener = Listener(asyncio.get_running_loop())
+        held.listeners.append(listener)
+        try:
+            while True:
+                listener.news.clear()
+                with self._relay.answering():
+                    latest = held.latest
+                if latest != told:
+                    told = latest
+                    yield latest
+                else:
+                    await listener.news.wait()
+        finally:
+            held.listeners.remove(listener)
 
     async def put_manifest(
         self, agency: AgencyId, signed: SignedObject, *, enrolment_code: str | None = None
@@ -192,7 +236,7 @@ class _Connection:
 
     async def directory(self, after: int) -> DirectoryPage:
         with self._relay.answering():
-            self._relay.mailbox_of(self._device, self._identity_key)
+            self._relay.check_reader(self._who, self._identity_key)
             return self._relay.books.page(after)
 
     async def read_clock(self) -> Instant:

@@ -9,27 +9,20 @@ Spec: docs/spec/relay-protocol.md, "The directory".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from quietway.errors import ClockError
 from quietway.testing.relay_refusal import make_refusal
-from quietway_crypto.encoding import (
-    TAG_EPOCH_BATCH,
-    TAG_MANIFEST,
-    TAG_MANIFEST_HASH,
-    TAG_WEEK_OF_LANES,
-    hash_tagged,
-)
+from quietway_crypto.encoding import TAG_EPOCH_BATCH, TAG_WEEK_OF_LANES
 from quietway_crypto.errors import CryptoError
 from quietway_crypto.signing import verify
+from quietway_protocol.errors import ManifestRefusedError
+from quietway_protocol.manifests import check_follows, prove_manifest
 from quietway_schemas.directory import (
     MAX_PAYLOAD_BYTES,
-    DeviceCertificate,
     DirectoryEntry,
     DirectoryPage,
     EpochBatch,
-    Manifest,
     SignedObject,
     WeekOfLanes,
 )
@@ -38,25 +31,14 @@ from quietway_schemas.fields import WireModel
 from quietway_schemas.instants import HOUR, WEEK, Instant, iso_week
 
 if TYPE_CHECKING:
+    from quietway_protocol.manifests import ProvedManifest
+    from quietway_schemas.directory import Certificate, Manifest
     from quietway_schemas.ids import AgencyId, DeviceId, MailboxId
 
 PAGE_ENTRIES: Final = 64
 WEEK_GRACE_MS: Final = 2 * HOUR
 SKEW_MS: Final = 2 * HOUR
 _Payload = TypeVar("_Payload", bound=WireModel)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldManifest:
-    """The newest manifest of an agency, as it came and as it reads."""
-
-    signed: SignedObject
-    manifest: Manifest
-
-    @property
-    def hash(self) -> bytes:
-        """What the next version must name as `prev_hash`."""
-        return hash_tagged(TAG_MANIFEST_HASH, self.signed.payload)
 
 
 class RelayDirectory:
@@ -66,7 +48,7 @@ class RelayDirectory:
 
     def __init__(self) -> None:
         self._codes: set[str] = set()
-        self._manifests: dict[AgencyId, HeldManifest] = {}
+        self._manifests: dict[AgencyId, ProvedManifest] = {}
         self._entries: dict[tuple[str, AgencyId, DeviceId | None], DirectoryEntry] = {}
         self._lanes: dict[tuple[AgencyId, str], WeekOfLanes] = {}
         self._last_seq = 0
@@ -79,11 +61,11 @@ class RelayDirectory:
         self, agency: AgencyId, signed: SignedObject, code: str | None, *, now: Instant
     ) -> None:
         """Take a manifest that follows the one held, or a first one with a code."""
-        manifest = _read(Manifest, signed)
+        proved = _prove(signed)
+        manifest = proved.manifest
         if manifest.agency_id != agency or manifest.expires <= now:
             raise make_refusal("invalid_field")
         _check_clock(manifest.issued, now=now)
-        _verify(manifest.root_key, TAG_MANIFEST, signed)
         held = self._manifests.get(agency)
         if held is not None and held.signed.payload == signed.payload:
             return
@@ -91,8 +73,8 @@ class RelayDirectory:
         self._check_unclaimed(manifest)
         if held is None:
             self._spend(code)
-        self._manifests[agency] = HeldManifest(signed, manifest)
-        self._drop_batches(agency, {device.device_id for device in manifest.devices})
+        self._manifests[agency] = proved
+        self._drop_batches(agency, {device.device_id for device in manifest.certificates})
         self._enter("manifest", agency, None, signed)
 
     def put_epochs(self, agency: AgencyId, signed: SignedObject, *, now: Instant) -> None:
@@ -133,15 +115,28 @@ class RelayDirectory:
     def agency_of(self, mailbox: MailboxId) -> AgencyId | None:
         """Return whose device reads a mailbox, or None."""
         for agency, held in self._manifests.items():
-            if any(device.mailbox == mailbox for device in held.manifest.devices):
+            if any(device.mailbox == mailbox for device in held.manifest.certificates):
                 return agency
         return None
 
-    def find_device(self, device: DeviceId, identity_key: bytes) -> DeviceCertificate | None:
+    def root_key_of(self, agency: AgencyId) -> bytes | None:
+        """Return the root key of an agency that has enrolled, or None."""
+        held = self._manifests.get(agency)
+        return None if held is None else held.manifest.root_key
+
+    def find_device(self, device: DeviceId, identity_key: bytes) -> Certificate | None:
         """Return the certificate of a device that shows this identity key, or None."""
         for held in self._manifests.values():
-            for certificate in held.manifest.devices:
+            for certificate in held.manifest.certificates:
                 if certificate.device_id == device and certificate.identity_key == identity_key:
+                    return certificate
+        return None
+
+    def find_listener(self, device: DeviceId | AgencyId, listen_key: bytes) -> Certificate | None:
+        """Return the certificate of a device that shows this listen key, or None."""
+        for held in self._manifests.values():
+            for certificate in held.manifest.certificates:
+                if certificate.device_id == device and certificate.listen_key == listen_key:
                     return certificate
         return None
 
@@ -155,10 +150,10 @@ class RelayDirectory:
 
     def _check_unclaimed(self, manifest: Manifest) -> None:
         # Otherwise an agency could have another's mailbox opened to its own lanes and device keys.
-        owners = {self.agency_of(device.mailbox) for device in manifest.devices}
+        owners = {self.agency_of(device.mailbox) for device in manifest.certificates}
         for agency, held in self._manifests.items():
-            certified = {device.device_id for device in held.manifest.devices}
-            shares_device = certified & {device.device_id for device in manifest.devices}
+            certified = {device.device_id for device in held.manifest.certificates}
+            shares_device = certified & {device.device_id for device in manifest.certificates}
             if shares_device or held.manifest.agency_code == manifest.agency_code:
                 owners.add(agency)
         if owners - {None, manifest.agency_id}:
@@ -176,9 +171,9 @@ class RelayDirectory:
         if former is not None and batch.issued <= _read(EpochBatch, former.object).issued:
             raise make_refusal("stale_version")
 
-    def _certificate(self, agency: AgencyId, device: DeviceId) -> DeviceCertificate:
+    def _certificate(self, agency: AgencyId, device: DeviceId) -> Certificate:
         held = self._manifests.get(agency)
-        for certificate in held.manifest.devices if held is not None else ():
+        for certificate in held.manifest.certificates if held is not None else ():
             if certificate.device_id == device:
                 return certificate
         raise make_refusal("refused_signature")
@@ -200,18 +195,24 @@ class RelayDirectory:
         )
 
 
-def _check_place(manifest: Manifest, held: HeldManifest | None) -> None:
+def _prove(signed: SignedObject) -> ProvedManifest:
+    try:
+        return prove_manifest(signed)
+    except SchemaError:
+        raise make_refusal("invalid_field") from None
+    except ManifestRefusedError as refused:
+        raise make_refusal(refused.problem) from None
+
+
+def _check_place(manifest: Manifest, held: ProvedManifest | None) -> None:
     if held is None:
         if manifest.version != 1:
             raise make_refusal("stale_version")
         return
-    follows = manifest.version == held.manifest.version + 1 and manifest.prev_hash == held.hash
-    if not follows:
-        raise make_refusal("stale_version")
-    if manifest.root_key != held.manifest.root_key:
-        raise make_refusal("refused_signature")
-    if manifest.agency_code != held.manifest.agency_code:
-        raise make_refusal("invalid_field")
+    try:
+        check_follows(manifest, held.manifest, held_hash=held.hash, must_be_next=True)
+    except ManifestRefusedError as refused:
+        raise make_refusal(refused.problem) from None
 
 
 def _check_clock(issued: Instant, *, now: Instant) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Self
 
-from quietway.blocking import Client
+from quietway.blocking.client import Client
 from quietway.store.memory import MemoryStore
 from quietway.testing.clock import FakeClock
 from quietway.testing.entropy import SeededEntropy

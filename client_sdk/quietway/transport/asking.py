@@ -34,7 +34,7 @@ class Asker:
     Attributes:
         url: The relay's checked address.
         wire: Where requests go.
-        device: The device's id in text form; None before there is one.
+        key_id: The device's id in text form, or `root:` and an agency's; None before there is one.
         identity: Its key.
         clock: Says when a request was signed.
         entropy: For nonces.
@@ -42,7 +42,7 @@ class Asker:
 
     url: str
     wire: Wire
-    device: str | None
+    key_id: str | None
     identity: SigningKey
     clock: Clock
     entropy: Entropy
@@ -53,14 +53,14 @@ class Asker:
         Raises:
             RelayRefused: There is no device yet, so nobody would be believed.
         """
-        if self.device is None:
+        if self.key_id is None:
             raise name_problem("not_authenticated")
         return sign_request(
             method=method,
             url=self.url + target,
             body=body,
             key=self.identity,
-            key_id=self.device,
+            key_id=self.key_id,
             created=self.clock.now() // _MS,
             nonce=encode_base64(self.entropy.draw(NONCE_BYTES)),
         )

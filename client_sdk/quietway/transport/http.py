@@ -11,6 +11,8 @@ Spec: docs/spec/relay-protocol.md.
 
 from __future__ import annotations
 
+from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from quietway.errors import RelayUnreachable
@@ -18,7 +20,7 @@ from quietway.transport.address import find_proxy, require_safe_address
 from quietway.transport.answers import check_answer
 from quietway.transport.asking import JSON, SMALL_BYTES, Asker
 from quietway.transport.polling import PolledMailbox
-from quietway.transport.stream import SocketBlocked, StreamedMailbox
+from quietway.transport.stream import SocketBlocked, StreamedMailbox, listen_for_latest
 from quietway.transport.wire import Wire
 from quietway_crypto.encoding import encode_base64
 from quietway_schemas.directory import DirectoryPage
@@ -27,7 +29,7 @@ from quietway_schemas.fields import Count, WireModel
 from quietway_schemas.frames import Hello
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from quietway.ports import Clock, Entropy, Mailbox
     from quietway_crypto.signing import SigningKey
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from quietway_schemas.instants import Instant
 
 ENVELOPES: Final = "application/vnd.quietway.envelopes"
+LISTEN: Final = "listen:"
 MAX_PAGE_BYTES: Final = 24 * 1_048_576
 """64 objects of 256 KiB, and the JSON around them."""
 _Read = TypeVar("_Read", bound=WireModel)
@@ -52,8 +55,8 @@ class HttpRelay:
 
     Args:
         url: Its address: https, or http on this machine.
-        device: The device's id in text form; None to publish only.
-        identity: The device's identity key.
+        key_id: The device's id in text form, or `root:` and an agency's; None to publish only.
+        identity: The device's identity key, or the root key.
         clock: Says when requests are signed, and waits between polls.
         entropy: For the nonces of signatures.
 
@@ -65,7 +68,7 @@ class HttpRelay:
         self,
         url: str,
         *,
-        device: str | None,
+        key_id: str | None,
         identity: SigningKey,
         clock: Clock,
         entropy: Entropy,
@@ -74,7 +77,7 @@ class HttpRelay:
         self._proxy = find_proxy(self._url)
         self._clock = clock
         self._sending, self._reading = _open_wires(self._url, self._proxy)
-        self._asker = Asker(self._url, self._reading, device, identity, clock, entropy)
+        self._asker = Asker(self._url, self._reading, key_id, identity, clock, entropy)
 
     async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
         """Hand over submission records for one agency's mailboxes; durable there on return."""
@@ -101,6 +104,13 @@ class HttpRelay:
             except SocketBlocked:
                 return await PolledMailbox.open(self._asker, hello, live=True)
         return await PolledMailbox.open(self._asker, hello, live=False)
+
+    async def listen(self) -> AsyncGenerator[int, None]:
+        """Yield the newest number of the mailbox, where `identity` is the device's listen key."""
+        listener = replace(self._asker, key_id=f"{LISTEN}{self._asker.key_id}")
+        async with aclosing(listen_for_latest(listener, proxy=self._proxy)) as told:
+            async for latest in told:
+                yield latest
 
     async def put_manifest(
         self, agency: AgencyId, signed: SignedObject, *, enrolment_code: str | None = None

@@ -24,13 +24,13 @@ from quietway.transport.answers import Answer, name_problem, raise_problem
 from quietway.transport.polling import make_ack
 from quietway.transport.wire import CONNECT_SECONDS, make_tls_context
 from quietway_protocol.errors import ProtocolError
-from quietway_protocol.events import EnvelopeArrived, PeerClosing, Welcomed
+from quietway_protocol.events import EnvelopeArrived, Latest, PeerClosing, Welcomed
 from quietway_protocol.session import MailboxSession
 from quietway_protocol.states import Role
 from quietway_schemas.frames import MAX_FRAME_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from quietway.transport.asking import Asker
     from quietway_protocol.events import Event
@@ -47,6 +47,38 @@ _NO_LOG.disabled = True
 
 class SocketBlocked(Exception):
     """No websocket passes here, though the relay may be reached otherwise. It stays inside."""
+
+
+async def listen_for_latest(asker: Asker, *, proxy: str | None) -> AsyncGenerator[int, None]:
+    """Yield the newest number of a mailbox as the relay tells it, until the connection ends.
+
+    Args:
+        asker: Signs with a listen key, under `listen:` and the device's id.
+        proxy: The proxy that leads to the relay, or None.
+
+    Raises:
+        RelayUnreachable: No socket opened, or the connection is gone.
+        RelayRefused: The relay does not know the key.
+        ClockError: It says that this machine's clock is wrong.
+    """
+    try:
+        socket = await _connect(asker, proxy)
+    except SocketBlocked:
+        raise RelayUnreachable from None
+    session = MailboxSession(Role.CLIENT)
+    try:
+        while True:
+            match session.feed(await socket.recv()):
+                case Latest(latest):
+                    yield latest
+                case PeerClosing(problem):
+                    raise name_problem(problem)
+                case _:
+                    raise RelayUnreachable
+    except (WebSocketException, ProtocolError, OSError):
+        raise RelayUnreachable from None
+    finally:
+        await socket.close()
 
 
 class _OneAddress(connect):

@@ -67,20 +67,23 @@ def init(
     for named in role or ():
         check_code("role")(named)
     roles = tuple(role or [ask_code(None, "--role", "role", "What do you do there?")])
+    if program.strip().upper().partition("-")[0] != agency.strip().upper():
+        raise UsageRefused(
+            "--program begins with your agency's code and a hyphen, as in HARBOR-SHELTER."
+        )
     code = _read_enrolment(enrolment_file)
     passphrase = _take_passphrase(settings_of(context).passphrase_descriptor)
-    with (
-        _saying_how_to_go_on(),
-        working("Making keys ..."),
-        Client.found(
+    with _saying_how_to_go_on(), working("Making keys ..."):
+        founded = Client.found(
             passphrase=passphrase,
+            system_keyring=True,
             relay=relay,
             enrolment_code=code,
             agency_code=agency.strip().upper(),
             program=program.strip().upper(),
             roles=roles,
-        ) as client,
-    ):
+        )
+    with founded as client:
         _show_founded(client)
 
 
@@ -118,11 +121,13 @@ def _show_founded(client: Client) -> None:
         [
             ("Agency", str(client.agency_id)),
             ("Fingerprint", client.fingerprint),
+            ("In words", client.fingerprint_words),
             ("Store", str(client.home)),
             ("Relay", client.relay_url),
         ],
     )
     say(
-        "Read the fingerprint to your partners by phone, at a number you already had. "
-        "Next: quietway partner invite LABEL"
+        "Read these words to your partners by phone, at a number you already had. "
+        "Next: quietway agency words, so that the root goes to paper. Then: quietway partner "
+        "invite LABEL"
     )

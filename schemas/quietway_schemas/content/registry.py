@@ -1,4 +1,4 @@
-"""The registry of content types: each type's model and the class of envelope that it travels in.
+"""The registry of content types: each type's model, its class of envelope, and who may say it.
 
 The evolution rule. A type's name is never used for anything else. A field is never removed and
 never changes its meaning; a new one is optional and stands last. A new shape that an old reader
@@ -14,6 +14,16 @@ from types import MappingProxyType
 from typing import Final
 
 from quietway_schemas.canonical import decode_canonical
+from quietway_schemas.content.agency import (
+    AgencyLeaving,
+    AgencyProposal,
+    AgencyReview,
+    AgencyShared,
+    AgencySnapshotApproval,
+    AgencySnapshotOffer,
+    AgencySnapshotPart,
+    is_within,
+)
 from quietway_schemas.content.audience import AudienceList
 from quietway_schemas.content.base import ContentModel
 from quietway_schemas.content.message import MessageText
@@ -26,6 +36,7 @@ from quietway_schemas.content.referral import (
     ReferralPacket,
     ReferralReopen,
 )
+from quietway_schemas.content.roles import ROLE_RULES, RoleRule
 from quietway_schemas.content.status import StatusIndicator
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.errors import ContentError, TooLongError, UnknownCodeError
@@ -33,14 +44,31 @@ from quietway_schemas.errors import ContentError, TooLongError, UnknownCodeError
 
 @dataclass(frozen=True, slots=True)
 class ContentType:
-    """One row of the registry."""
+    """One row of the registry. Its roles stand in `roles.ROLE_RULES`, a table of their own."""
 
     name: str
     model: type[ContentModel]
     envelope_class: EnvelopeClass
 
+    @property
+    def roles(self) -> RoleRule:
+        """Who may say it, and who may receive it."""
+        return ROLE_RULES[self.name]
+
+    @property
+    def within_agency(self) -> bool:
+        """Whether it is for the devices of the sender's own agency alone."""
+        return is_within(self.name)
+
 
 _ROWS: Final = (
+    ContentType("agency.leaving", AgencyLeaving, EnvelopeClass.CASE),
+    ContentType("agency.proposal", AgencyProposal, EnvelopeClass.CASE),
+    ContentType("agency.review", AgencyReview, EnvelopeClass.CASE),
+    ContentType("agency.shared", AgencyShared, EnvelopeClass.CASE),
+    ContentType("agency.snapshot_approval", AgencySnapshotApproval, EnvelopeClass.CASE),
+    ContentType("agency.snapshot_offer", AgencySnapshotOffer, EnvelopeClass.CASE),
+    ContentType("agency.snapshot_part", AgencySnapshotPart, EnvelopeClass.CASE),
     ContentType("audience.list", AudienceList, EnvelopeClass.CASE),
     ContentType("message.text", MessageText, EnvelopeClass.FLASH),
     ContentType("receipt.opened", ReceiptOpened, EnvelopeClass.FLASH),

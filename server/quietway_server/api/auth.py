@@ -10,12 +10,12 @@ Spec: docs/spec/relay-protocol.md, "Signed requests".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from quietway_protocol.request_signature import VerifiedRequest, verify_request
+from quietway_protocol.request_signature import LISTEN, ROOT, VerifiedRequest, verify_request
 from quietway_schemas.errors import IdError
-from quietway_schemas.ids import DeviceId
+from quietway_schemas.ids import AgencyId, DeviceId
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from quietway_server.ports import DeviceRow, Transaction
     from quietway_server.services.relay import Relay
-
-LISTEN: Final = "listen:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +54,49 @@ async def authenticate(
         ClockSkewError: The signature is right, but its time is too far off.
         RequestRefusedError: The signature is missing or wrong.
     """
-    now = relay.clock.now()
-    verified, device = await relay.reader.read(
-        lambda transaction: _verify(transaction, relay, connection, body=body, now=now)
-    )
+    verified, device = await _verify(relay, connection, body=body)
     listens_only = verified.key_id.startswith(LISTEN)
-    if listens_only and not may_listen:
+    if device is None or (listens_only and not may_listen):
         raise RefusedError("not_authenticated")
-    relay.nonces.remember(verified.nonce, created=verified.created, now_seconds=now // 1000)
+    _remember(relay, verified)
     return Caller(device, listens_only)
 
 
-def _verify(
-    transaction: Transaction,
-    relay: Relay,
-    connection: HTTPConnection,
-    *,
-    body: bytes | None,
-    now: int,
-) -> tuple[VerifiedRequest, DeviceRow]:
+async def authenticate_reader(relay: Relay, request: HTTPConnection) -> None:
+    """Demand that a device, or the root key of an agency, asks for the directory.
+
+    Who recovers an agency has no certified device yet, and needs to know what there was.
+
+    Raises:
+        RefusedError, ClockSkewError, RequestRefusedError: As `authenticate`.
+    """
+    verified, _ = await _verify(relay, request, body=None)
+    if verified.key_id.startswith(LISTEN):
+        raise RefusedError("not_authenticated")
+    _remember(relay, verified)
+
+
+def _remember(relay: Relay, verified: VerifiedRequest) -> None:
+    now_seconds = relay.clock.now() // 1000
+    relay.nonces.remember(verified.nonce, created=verified.created, now_seconds=now_seconds)
+
+
+async def _verify(
+    relay: Relay, connection: HTTPConnection, *, body: bytes | None
+) -> tuple[VerifiedRequest, DeviceRow | None]:
+    return await relay.reader.read(
+        lambda transaction: _verify_in(transaction, relay, connection, body=body)
+    )
+
+
+def _verify_in(
+    transaction: Transaction, relay: Relay, connection: HTTPConnection, *, body: bytes | None
+) -> tuple[VerifiedRequest, DeviceRow | None]:
     found: list[DeviceRow] = []
 
     def public_key_of(key_id: str) -> bytes | None:
+        if key_id.startswith(ROOT):
+            return _find_root_key(transaction, key_id.removeprefix(ROOT))
         device = _find_device(transaction, key_id.removeprefix(LISTEN))
         if device is None:
             return None
@@ -90,9 +109,18 @@ def _verify(
         headers=connection.headers.items(),
         body=body,
         public_key_of=public_key_of,
-        now=now,
+        now=relay.clock.now(),
     )
-    return verified, found[0]
+    return verified, found[0] if found else None
+
+
+def _find_root_key(transaction: Transaction, text: str) -> bytes | None:
+    try:
+        agency = AgencyId.from_text(text).value
+    except IdError:
+        return None
+    held = transaction.find_manifest(agency)
+    return None if held is None else held.root_key
 
 
 def _find_device(transaction: Transaction, text: str) -> DeviceRow | None:

@@ -1,7 +1,7 @@
 """The directory's addresses: what agencies sign goes in, all of it comes out.
 
 Rules: who puts something is known by the signature inside; reading takes a signed request of any
-device.
+device, or of an agency's root key.
 
 Spec: docs/spec/relay-protocol.md, "The directory".
 """
@@ -16,7 +16,7 @@ from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.directory import SignedObject
 from quietway_schemas.errors import IdError
 from quietway_schemas.ids import AgencyId
-from quietway_server.api.auth import authenticate
+from quietway_server.api.auth import authenticate_reader
 from quietway_server.api.bodies import JSON, read_after, read_body, refuse_body, refuse_query
 from quietway_server.core.quota import DIRECTORY_BODY_BYTES
 from quietway_server.errors import RefusedError
@@ -62,7 +62,7 @@ class DirectoryDoor:
     async def read(self, request: Request) -> Response:
         """`GET /v1/directory?after=N`."""
         await refuse_body(request)
-        await authenticate(self._relay, request, body=None)
+        await authenticate_reader(self._relay, request)
         page = await self._relay.directory.page(after=read_after(request))
         return Response(page.to_canonical(), media_type=JSON)
 

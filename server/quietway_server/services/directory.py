@@ -1,9 +1,9 @@
 """The directory: take what agencies signed, check that it follows what was there, serve it.
 
 Rules: the relay is no authority. It checks signatures to keep rubbish out; clients check them
-again. A version is accepted only on top of the one that is held (compare and swap), in one
-transaction. The same bytes again are answered as before. Readers get everything in the order of
-change and can't ask for one agency.
+again, by the same proof. A version is accepted only on top of the one that is held (compare and
+swap), in one transaction. The same bytes again are answered as before. Readers get everything in
+the order of change and can't ask for one agency.
 
 Spec: docs/spec/relay-protocol.md, "The directory".
 """
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from quietway_crypto.encoding import (
     TAG_EPOCH_BATCH,
-    TAG_MANIFEST,
-    TAG_MANIFEST_HASH,
     TAG_WEEK_OF_LANES,
     hash_tagged,
 )
 from quietway_crypto.errors import CryptoError
-from quietway_crypto.signing import check_public_key, verify
+from quietway_crypto.signing import verify
+from quietway_protocol.errors import ManifestRefusedError
+from quietway_protocol.manifests import check_follows, prove_manifest, read_manifest
 from quietway_schemas.directory import (
     MAX_PAYLOAD_BYTES,
     DirectoryEntry,
@@ -31,6 +31,7 @@ from quietway_schemas.directory import (
     SignedObject,
     WeekOfLanes,
 )
+from quietway_schemas.errors import SchemaError
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.instants import HOUR, Instant
 from quietway_server.core.quota import PAGE_ENTRIES, PAGE_SOFT_BYTES
@@ -40,6 +41,7 @@ from quietway_server.ports import DeviceRow, EpochBatchRow, ManifestRow, WeekRow
 from quietway_server.services.enrolment import hash_code
 
 if TYPE_CHECKING:
+    from quietway_protocol.manifests import ProvedManifest
     from quietway_server.ports import Clock, Delivery, FeedRow, Transaction
     from quietway_server.services.reader import Reader
     from quietway_server.services.writer import Writer
@@ -64,10 +66,13 @@ class Directory:
         Raises:
             RefusedError: Why not.
         """
-        manifest = Manifest.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES)
         now = self.clock.now()
-        _check_manifest(manifest, signed, agency=agency, now=now)
-        row = _manifest_row(manifest, signed)
+        pinned = await self._find_root_key(agency)
+        if pinned is None and enrolment_code is None:
+            raise RefusedError("not_authenticated")
+        proved = _prove(signed, agency=agency, root_key=pinned, now=now)
+        manifest = proved.manifest
+        row = _manifest_row(proved)
         devices = _device_rows(manifest)
 
         def work(transaction: Transaction) -> list[bytes]:
@@ -83,6 +88,10 @@ class Directory:
         for mailbox in await self.writer.write(work, body_bytes=len(signed.payload)):
             # Whoever still listens there looks once more, finds nothing, and is sent away.
             self.delivery.wake(mailbox, 0)
+
+    async def _find_root_key(self, agency: AgencyId) -> bytes | None:
+        held = await self.reader.read(lambda transaction: transaction.find_manifest(agency.value))
+        return None if held is None else held.root_key
 
     async def put_epochs(self, agency: AgencyId, signed: SignedObject) -> None:
         """Take the next epoch batch of a device.
@@ -152,9 +161,11 @@ class Directory:
         )
 
 
-def _check_manifest(
-    manifest: Manifest, signed: SignedObject, *, agency: AgencyId, now: Instant
-) -> None:
+def _prove(
+    signed: SignedObject, *, agency: AgencyId, root_key: bytes | None, now: Instant
+) -> ProvedManifest:
+    """Prove a manifest under the pinned root key; a first one pins the key that it names."""
+    manifest = read_manifest(signed)
     if manifest.agency_id != agency:
         raise RefusedError("invalid_field", field="agency_id")
     if manifest.issued > now + SKEW_MS:
@@ -162,26 +173,39 @@ def _check_manifest(
     if manifest.expires <= now:
         raise RefusedError("invalid_field", field="expires")
     try:
-        verify(manifest.root_key, TAG_MANIFEST, signed.payload, signed.signature)
-        for device in manifest.devices:
-            check_public_key(device.identity_key)
-            check_public_key(device.listen_key)
-    except CryptoError:
-        raise RefusedError("refused_signature") from None
+        return prove_manifest(signed, root_key=root_key)
+    except ManifestRefusedError as refused:
+        raise RefusedError(refused.problem, field=refused.field) from None
 
 
 def _check_follows(manifest: Manifest, row: ManifestRow, held: ManifestRow | None) -> None:
-    """Refuse a version that is not the next one, or that another root signed."""
+    """Refuse a version that is not the next one, or that goes back on the one held."""
     if held is None:
         if row.version != 1:
             raise RefusedError("stale_version", field="version")
         return
+    if row.root_key != held.root_key:
+        # Two first manifests raced: this one was proved while there was no root to prove it by.
+        raise RefusedError("refused_signature", field="root_key")
     if row.version != held.version + 1 or manifest.prev_hash != held.digest:
         raise RefusedError("stale_version", field="version")
-    if row.root_key != held.root_key:
-        raise RefusedError("refused_signature")
     if row.agency_code != held.agency_code:
         raise RefusedError("invalid_field", field="agency_code")
+    former = _read_held(held)
+    if former is None:
+        return
+    try:
+        check_follows(manifest, former, held_hash=held.digest, must_be_next=True)
+    except ManifestRefusedError as refused:
+        raise RefusedError(refused.problem, field=refused.field) from None
+
+
+def _read_held(held: ManifestRow) -> Manifest | None:
+    """Read what was taken before; None where it is of a form that came before ops lists."""
+    try:
+        return Manifest.from_canonical(held.payload, max_bytes=MAX_PAYLOAD_BYTES)
+    except SchemaError:
+        return None
 
 
 def _check_unclaimed(transaction: Transaction, row: ManifestRow, devices: list[DeviceRow]) -> None:
@@ -215,15 +239,16 @@ def _check_by_device(
         raise RefusedError("refused_signature") from None
 
 
-def _manifest_row(manifest: Manifest, signed: SignedObject) -> ManifestRow:
+def _manifest_row(proved: ProvedManifest) -> ManifestRow:
+    manifest = proved.manifest
     return ManifestRow(
         manifest.agency_id.value,
         manifest.agency_code,
         manifest.version,
-        hash_tagged(TAG_MANIFEST_HASH, signed.payload),
+        proved.hash,
         manifest.root_key,
-        signed.payload,
-        signed.signature,
+        proved.signed.payload,
+        proved.signed.signature,
     )
 
 
@@ -236,7 +261,7 @@ def _device_rows(manifest: Manifest) -> list[DeviceRow]:
             device.identity_key,
             device.listen_key,
         )
-        for device in manifest.devices
+        for device in manifest.certificates
     ]
 
 

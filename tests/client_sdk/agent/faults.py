@@ -17,8 +17,9 @@ from quietway.store.memory import MemoryStore
 from quietway_schemas.envelope import Core
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
+    from quietway.client import AsyncClient
     from quietway.ports import Arrival, Delete, Mailbox, Relay, Welcome
     from quietway.testing.relay import InMemoryRelay
     from quietway_crypto.signing import SigningKey
@@ -87,31 +88,41 @@ class FaultyStore(MemoryStore):
     """A store whose commits can fail. It outlives the process.
 
     Attributes:
-        cores: Every core that was ever written down, by device, incarnation, conversation, audience
-            and place: a defence that holds leaves one in each.
+        entries: Every entry of the outbox that was ever written down, as it lies in the store.
     """
 
-    __slots__ = ("cores", "fate")
+    __slots__ = ("entries", "fate")
 
     def __init__(self, fate: Fate) -> None:
         super().__init__()
         self.fate = fate
-        self.cores: defaultdict[tuple[object, ...], set[bytes]] = defaultdict(set)
+        self.entries: list[Put] = []
 
     async def commit(self, writes: Sequence[Put | Delete]) -> None:
         async def whole() -> None:
             await super(FaultyStore, self).commit(writes)
-            for write in writes:
-                if isinstance(write, Put) and write.kind == OUTBOX:
-                    self._note(Fields(write.value).raw("core"))
+            self.entries += [
+                write for write in writes if isinstance(write, Put) and write.kind == OUTBOX
+            ]
 
         await self.fate.run(whole, of_store=True)
 
-    def _note(self, raw: bytes) -> None:
-        if raw:
-            core = Core.unpack(raw)
-            chain = (core.device, core.incarnation, core.conversation, core.audience_digest)
-            self.cores[*chain, core.seq].add(raw)
+    def cores(self, client: AsyncClient) -> list[set[bytes]]:
+        """Every core that was ever written down, as the client that owns the store opens them.
+
+        They are sorted by device, incarnation, conversation, audience and place: a defence that
+        holds leaves one in each.
+        """
+        found: defaultdict[tuple[object, ...], set[bytes]] = defaultdict(set)
+        for entry in self.entries:
+            opened = client._agent.shelved._open(entry.kind, entry.key, entry.value)
+            assert opened is not None
+            raw = Fields(opened).raw("core")
+            if raw:
+                core = Core.unpack(raw)
+                chain = (core.device, core.incarnation, core.conversation, core.audience_digest)
+                found[*chain, core.seq].add(raw)
+        return list(found.values())
 
 
 class FaultyRelay:
@@ -134,6 +145,9 @@ class FaultyRelay:
             of_store=False,
         )
         return _FaultyMailbox(mailbox, self._fate)
+
+    def listen(self) -> AsyncGenerator[int, None]:
+        return self._relay.listen()
 
     async def put_manifest(
         self, agency: AgencyId, signed: SignedObject, *, enrolment_code: str | None = None

@@ -171,7 +171,7 @@ class Story:
         theirs = {str(held.ref): held.state for held in await self.hospital.referrals.list()}
         assert mine == theirs, where
         assert len(mine) == self.told
-        assert all(len(held) == 1 for held in self.store.cores.values()), where
+        assert all(len(held) == 1 for held in self.store.cores(self.shelter)), where
         assert self.agencies.relay.envelopes_held() == ()
 
 

@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.client_sdk.agencies import HOSPITAL, SHELTER, WHOLE_REFERRAL
 
-from quietway import AsyncClient, Client, Received, Sent
-from quietway.blocking import Messages, Partners, Referrals, Status
+from quietway import AsyncClient, AsyncLockedDevice, Client, LockedDevice, Received, Sent
+from quietway.blocking.faces import Messages, Partners, Referrals, Status
 from quietway.content import MessageText
-from quietway.faces import AsyncMessages, AsyncPartners, AsyncReferrals, AsyncStatus
+from quietway.faces.messages import AsyncMessages
+from quietway.faces.partners import AsyncPartners
+from quietway.faces.referrals import AsyncReferrals
+from quietway.faces.status import AsyncStatus
+from quietway.own.agency import AsyncAgency
+from quietway.own.blocking import Agency, Devices
+from quietway.own.devices import AsyncDevices
 from quietway.testing import Sandbox
 
 if TYPE_CHECKING:
@@ -25,6 +31,9 @@ PAIRS = [
     (Referrals, AsyncReferrals),
     (Status, AsyncStatus),
     (Messages, AsyncMessages),
+    (Devices, AsyncDevices),
+    (Agency, AsyncAgency),
+    (LockedDevice, AsyncLockedDevice),
 ]
 
 
@@ -61,7 +70,7 @@ def test_a_referral_goes_there_and_back_without_an_event_loop(sandbox: Sandbox) 
     sandbox.clock.advance(1)
     hospital.sync()
     assert hospital.referrals.find(sent.referral_ref).state == "accepted"
-    assert all(finding.ok for finding in hospital.doctor())
+    assert [held.name for held in hospital.doctor() if not held.ok] == ["the agency's root"]
 
 
 def test_a_sandbox_makes_everyone_partners_and_leaves_nothing(sandbox: Sandbox) -> None:

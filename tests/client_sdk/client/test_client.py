@@ -12,6 +12,7 @@ from quietway.content import MessageText, ReferralPacket
 from quietway.errors import (
     ClockError,
     ContentRefused,
+    DirectoryStale,
     IdentityChanged,
     NotFound,
     PassphraseTooWeak,
@@ -213,7 +214,8 @@ async def test_a_device_without_a_live_key_does_not_hold_up_the_others(agencies:
         await shelter.sync()
     sent = await shelter.messages.send("To both.", to=["MERCY", "CITYPD"])
     assert sent.state == "unreachable"
-    assert sent.problem is not None
+    assert isinstance(sent.problem, DirectoryStale)
+    assert sent.problem.agency == "CITYPD"
     await hospital.sync()
     assert await read_texts(hospital) == ["To both."]
     entry = (await shelter.outbox())[-1]
@@ -364,8 +366,8 @@ async def test_progress_is_told_in_stages(agencies: Agencies) -> None:
     await hospital.sync(seen.append)
     assert list(dict.fromkeys(held.stage for held in seen)) == [
         "clock",
-        "publish",
         "directory",
+        "publish",
         "mailbox",
         "outbox",
     ]

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.client_sdk.agencies import HOSPITAL, SHELTER, Agencies, invite
 from tests.client_sdk.agent.faults import LOST, Fate, connect_faulty
+from tests.controls import without
 
 from quietway.client import AsyncClient
-from quietway.errors import ClockError, RelayRefused, RelayUnreachable, StoreExists
+from quietway.errors import (
+    ClockError,
+    RelayRefused,
+    RelayUnreachable,
+    SecretAwaited,
+    StoreExists,
+)
 from quietway.store.memory import MemoryStore
 from quietway.testing.clock import FakeClock
 from quietway.testing.sandbox import FAST, PASSPHRASE, RELAY_URL
@@ -139,3 +146,27 @@ async def test_a_device_that_is_founded_is_not_founded_again(init: Init) -> None
     init.relay.offline = True
     with pytest.raises(StoreExists):
         await init.run("code")
+
+
+async def test_who_asked_to_be_linked_and_founds_instead_waits_for_nobody(
+    init: Init, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found(program: str) -> AsyncClient:
+        init.folder, init.store = init.agencies.folder / program, MemoryStore()
+        await AsyncClient.request_link(
+            init.folder,
+            passphrase=PASSPHRASE,
+            agency_owned=True,
+            parameters=FAST,
+            entropy=init.agencies.entropy,
+        )
+        client = await init.run(init.relay.enrolment_code(), program=program)
+        init.agencies.keep_open(client)
+        return client
+
+    await (await found(SHELTER)).partners.invite("A partner")
+    # Control: with the request still there, the agency awaits a secret that only it could send.
+    without(monkeypatch, "quietway.founding:forget_pending", lambda _: None)
+    hospital = await found(HOSPITAL)
+    with pytest.raises(SecretAwaited):
+        await hospital.partners.invite("A partner")

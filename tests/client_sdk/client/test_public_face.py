@@ -10,44 +10,89 @@ from pathlib import Path
 import pytest
 
 import quietway
-import quietway.blocking
 import quietway.codes
 import quietway.content
 import quietway.errors
 import quietway.testing
+from quietway.blocking import client, faces
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "sdk.md"
 PUBLIC_NAMES = [
+    "Added",
+    "AgencyStanding",
     "AsyncClient",
+    "AsyncLockedDevice",
+    "Backup",
+    "BackupExists",
+    "BackupRefused",
     "Client",
+    "ClockDoubted",
     "ClockError",
     "ConnectionBack",
     "ConnectionLost",
     "ContentRefused",
+    "Custodian",
     "DeadLettered",
+    "DeviceLeaving",
+    "DeviceLocked",
+    "DeviceOffer",
+    "DeviceProposed",
+    "DeviceRequest",
     "DirectoryRefused",
+    "DirectoryStale",
+    "ErasingPaused",
     "Event",
     "Finding",
+    "FingerprintDiffers",
     "GapSeen",
+    "Hardened",
     "IdentityChanged",
     "ImportRefused",
     "InsecureRelay",
     "Invitation",
+    "LegalHold",
+    "LinkRefused",
+    "LockedDevice",
+    "MembershipError",
+    "NotAgencyOwned",
     "NotFound",
+    "NotYetApproved",
+    "Offered",
+    "OpsKeyMissing",
     "OutboxEntry",
     "OutboxState",
+    "OutpacedByColleague",
+    "OwnDevice",
+    "OwnDevicesChanged",
     "Partner",
     "PassphraseParameters",
     "PassphraseTooWeak",
+    "PepperMissing",
+    "Proposal",
+    "Quarantined",
     "QuietwayError",
     "Received",
+    "RecoveryError",
+    "RecoveryFile",
+    "RecoveryFileRefused",
+    "RecoverySheet",
     "Referral",
     "ReferralStep",
     "RelayError",
     "RelayRefused",
     "RelayUnreachable",
+    "Review",
+    "ReviewLine",
+    "RoleRefused",
+    "RootOffline",
+    "SecretAwaited",
     "Sent",
     "SentStored",
+    "SnapshotAwaited",
+    "SnapshotOffer",
+    "SnapshotOffered",
+    "SnapshotRefused",
+    "SnapshotTaken",
     "StatusEntry",
     "StorageFull",
     "StoreDamaged",
@@ -57,22 +102,36 @@ PUBLIC_NAMES = [
     "StoreMissing",
     "StoreRolledBack",
     "StoreTooNew",
+    "SweepReport",
     "SyncProgress",
     "SyncReport",
+    "TooFewCustodians",
     "TrustError",
     "UnknownPartner",
     "Unreachable",
+    "WaitsForSecond",
+    "Wiped",
+    "WordsRefused",
     "WrongPassphrase",
     "__version__",
+    "harden_process",
+    "has_request",
     "has_store",
+    "make_custodian",
 ]
 PUBLIC_METHODS = {
-    "Client": "aclose agency_id close device_id doctor events fingerprint found home inbox now "
-    "open outbox program relay_url sync",
-    "Partners": "add find invite list",
+    "Client": "aclose agency_id backup change_passphrase close device_id doctor events fingerprint "
+    "fingerprint_words found home inbox join lock now open outbox program read_offer "
+    "recover_agency relay_url request_link restore sync wipe",
+    "LockedDevice": "believed_now close erase_due home listen open unlock",
+    "Partners": "add find invite list verify",
     "Referrals": "acknowledge answer cancel feedback find list outcome reopen send",
     "Status": "board set",
     "Messages": "send",
+    "Devices": "acknowledge approve approve_snapshot changes confirm decline give_snapshot list "
+    "offer proposals retire revoke set_roles share snapshots",
+    "Agency": "admit_ops_key ask_for_ops_key attest dismiss_ops_key name_custodians ops_keys "
+    "recovery_sheet review standing take_root_offline",
 }
 
 
@@ -91,7 +150,11 @@ def test_the_public_names_are_these_and_no_others() -> None:
 def test_the_public_methods_are_these_and_no_others() -> None:
     """D04: a stable API, method by method."""
     for name, methods in PUBLIC_METHODS.items():
-        found = {held for held in dir(getattr(quietway.blocking, name)) if not held.startswith("_")}
+        found = {
+            held
+            for held in dir(getattr(client, name, None) or getattr(faces, name))
+            if not held.startswith("_")
+        }
         assert sorted(found) == methods.split()
 
 

@@ -18,8 +18,10 @@ from quietway.engine.state import (
     Thread,
 )
 from quietway.ports import Delete, Put, Row
-from quietway_schemas.envelope import EnvelopeClass
-from quietway_schemas.ids import AgencyId, ConversationId, DeviceId
+from quietway_schemas.canonical import encode_canonical
+from quietway_schemas.content.message import MessageText
+from quietway_schemas.envelope import Core, EnvelopeClass
+from quietway_schemas.ids import AgencyId, CaseRef, ConversationId, DeviceId
 
 AGENCY, DEVICE = AgencyId(b"a" * 16), DeviceId(b"d" * 16)
 SMALL = st.integers(0, 2**40)
@@ -30,6 +32,25 @@ def raw(size: int) -> st.SearchStrategy[bytes]:
     return st.binary(min_size=size, max_size=size)
 
 
+CONTENTS = st.one_of(
+    st.just(b""),
+    st.just(MessageText(text="hello").to_canonical()),
+    raw(16).map(lambda case: encode_canonical({"case_ref": str(CaseRef(case))})),
+)
+CORES = st.builds(
+    Core,
+    agency=st.just(AGENCY),
+    device=st.just(DEVICE),
+    incarnation=raw(8),
+    manifest_version=st.just(1),
+    conversation=raw(16).map(ConversationId),
+    audience_digest=raw(32),
+    seq=st.integers(0, 9),
+    prev=raw(32),
+    created=SMALL,
+    expires=SMALL,
+    content=CONTENTS.filter(bool),
+).map(Core.pack)
 deliveries = st.builds(
     Delivery,
     agency=raw(16).map(AgencyId),
@@ -48,10 +69,10 @@ entries = st.builds(
     kind=st.sampled_from(["message.text", "audience.list"]),
     class_=st.sampled_from(EnvelopeClass),
     conversation=raw(16).map(ConversationId),
-    to=st.lists(raw(16).map(AgencyId), max_size=2).map(tuple),
-    content=st.binary(max_size=30),
+    to=st.lists(raw(16).map(AgencyId), min_size=1, max_size=2).map(tuple),
+    content=CONTENTS,
     composed=SMALL,
-    core=st.binary(max_size=30),
+    core=st.one_of(st.just(b""), CORES),
     expires=SMALL,
     deliveries=st.lists(deliveries, max_size=3, unique_by=lambda held: held.device).map(tuple),
     reason=WORD,
@@ -115,9 +136,9 @@ def apply(rows: dict[str, dict[bytes, Row]], writes: list[Put | Delete]) -> None
     for write in writes:
         kind = rows.setdefault(write.kind, {})
         match write:
-            case Put(_, key, value):
+            case Put(key=key, value=value):
                 kind[key] = Row(len(kind) + 1, key, value)
-            case Delete(_, key):
+            case Delete(key=key):
                 del kind[key]
 
 

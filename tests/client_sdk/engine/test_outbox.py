@@ -92,7 +92,9 @@ def test_a_message_gets_its_time_and_place_when_it_is_first_sent() -> None:
     state = compose(begin())
     later = START + DAY
     _, effects = step(state, Flush(later))
-    assert effects == (Address(entry_of(state).local_id, (THEM, OTHERS)),)
+    waiting = entry_of(state)
+    asked = Address(waiting.local_id, (THEM, OTHERS), waiting.class_, waiting.content)
+    assert effects == (asked,)
     state, effects = address(state, now=later)
     core = Core.unpack(entry_of(state).core)
     assert (core.created, core.expires) == (later, later + EnvelopeClass.FLASH.life_ms)
@@ -147,7 +149,7 @@ def test_an_agency_without_any_device_is_left_behind_and_tried_again() -> None:
     (left,) = (held for held in state.outbox.values() if held.reason == "unreachable")
     assert (left.to, left.core, left.content) == ((OTHERS,), b"", entry_of(state).content)
     _, effects = step(state, Flush(START))
-    assert Address(left.local_id, (OTHERS,)) in effects
+    assert Address(left.local_id, (OTHERS,), left.class_, left.content) in effects
 
 
 def test_nobody_to_write_to_leaves_the_message_where_it_is() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import pickle
 from typing import TYPE_CHECKING
 
@@ -21,16 +20,18 @@ from quietway.errors import (
     StoreTooNew,
     WrongPassphrase,
 )
+from quietway.keyring.head import read_head, write_head
 from quietway.keyring.keyring import Keyring
-from quietway.keyring.vault import Formats
+from quietway.keyring.opening import Formats
 from quietway.testing.entropy import SeededEntropy
 from quietway_crypto.errors import PassphraseRefusedError
 from quietway_crypto.passphrase import PassphraseParameters
-from quietway_schemas.canonical import JsonObject, decode_canonical, encode_canonical
 from quietway_schemas.envelope import EnvelopeClass
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from quietway_schemas.canonical import JsonObject
 
 FLASH, CASE = EnvelopeClass.FLASH, EnvelopeClass.CASE
 SEED = b"a seed that must never be seen.."
@@ -127,11 +128,11 @@ def test_a_truncated_keyring_is_damage(path: Path) -> None:
 
 def test_a_keyring_of_a_newer_format_is_left_alone(path: Path) -> None:
     create(path)
-    content = path.read_bytes().replace(b'"format":1', b'"format":2', 1)
+    content = path.read_bytes().replace(b'"format":2', b'"format":3', 1)
     path.write_bytes(content)
     with pytest.raises(StoreTooNew) as refused:
         unlock(path)
-    assert (refused.value.found, refused.value.known) == (2, 1)
+    assert (refused.value.found, refused.value.known) == (3, 2)
     assert path.read_bytes() == content
 
 
@@ -142,9 +143,9 @@ def move_to_another_relay(body: JsonObject) -> JsonObject:
 def test_an_older_format_is_brought_forward_after_a_copy_was_made(path: Path) -> None:
     made = create(path)
     former = path.read_bytes()
-    newer = Formats(known=2, steps={1: move_to_another_relay})
+    newer = Formats(known=3, steps={2: move_to_another_relay})
     assert unlock(path, formats=newer).relay == "https://new.example"
-    assert path.with_name("keyring.before-2").read_bytes() == former
+    assert path.with_name("keyring.before-3").read_bytes() == former
     with pytest.raises(StoreTooNew):
         unlock(path)
     again = unlock(path, formats=newer)
@@ -153,8 +154,8 @@ def test_an_older_format_is_brought_forward_after_a_copy_was_made(path: Path) ->
 
 def test_erasing_an_epoch_erases_it_from_the_copies_of_upgrades_too(path: Path) -> None:
     create(path).add_epoch_seeds({(FLASH, 1): SEED})
-    unlock(path, formats=Formats(known=2, steps={1: move_to_another_relay})).erase_epochs(FLASH, 2)
-    assert [file.name for file in path.parent.iterdir()] == ["keyring"]
+    unlock(path, formats=Formats(known=3, steps={2: move_to_another_relay})).erase_epochs(FLASH, 2)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["keyring", "listen", "pepper"]
 
 
 def test_epoch_seeds_are_durable_before_adding_returns(path: Path) -> None:
@@ -221,20 +222,33 @@ def test_a_keyring_is_not_pickled_and_not_copied(path: Path) -> None:
             attempt(made)
 
 
-def test_two_writings_of_the_same_secrets_share_no_bytes_of_the_body(path: Path) -> None:
+def wrapped_in(path: Path) -> dict[str, bytes]:
+    return {record.name: record.wrapped for record in read_head(path.read_bytes()).records}
+
+
+def test_a_new_key_wraps_one_record_and_leaves_the_others_bytes(path: Path) -> None:
     made = create(path)
-    first = path.read_bytes().partition(b"\n")[2]
-    made.settle_generation()
-    second = path.read_bytes().partition(b"\n")[2]
-    assert not any(first[at : at + 8] in second for at in range(0, len(first), 8))
+    before = wrapped_in(path)
+    made.add_epoch_seeds({(FLASH, 1): SEED})
+    after = wrapped_in(path)
+    assert {name for name in after if after[name] != before.get(name)} == {"flash/1"}
+
+
+def test_an_erasure_leaves_no_record_the_bytes_it_had(path: Path) -> None:
+    made = create(path)
+    made.add_epoch_seeds({(FLASH, 1): SEED, (FLASH, 2): bytes(32)})
+    before = wrapped_in(path)
+    made.erase_epochs(FLASH, 2)
+    after = wrapped_in(path)
+    assert set(before) - set(after) == {"flash/1"}
+    for name, wrapped in after.items():
+        former = before[name]
+        assert not any(former[at : at + 8] in wrapped for at in range(0, len(former) - 8, 8))
 
 
 def test_a_file_that_asks_for_too_much_memory_is_refused_before_any_is_taken(path: Path) -> None:
     create(path)
-    head, _, rest = path.read_bytes().partition(b"\n")
-    fields = decode_canonical(head, max_bytes=1_000)
-    greedy = encode_canonical({**fields, "memory_kib": 2**40})
-    path.write_bytes(greedy + b"\n" + rest)
+    write_head(path, read_head(path.read_bytes()).model_copy(update={"memory_kib": 2**40}))
     with pytest.raises(StoreDamaged):
         unlock(path)
 
@@ -247,8 +261,7 @@ def test_lower_parameters_in_the_head_do_not_open_the_keyring(path: Path) -> Non
         parameters=PassphraseParameters(time_cost=2, memory_kib=16, parallelism=1),
         founding=FOUNDING,
     )
-    content = path.read_bytes().replace(b'"time_cost":2', b'"time_cost":1', 1)[:-32]
-    path.write_bytes(content + hashlib.sha256(content).digest())
+    write_head(path, read_head(path.read_bytes()).model_copy(update={"time_cost": 1}))
     with pytest.raises(WrongPassphrase):
         unlock(path)
 

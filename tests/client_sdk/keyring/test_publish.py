@@ -10,7 +10,12 @@ from tests.client_sdk.devices import Device, make_device
 from quietway.keyring.publish import build_epoch_batch, build_week_of_lanes, wanted_epochs
 from quietway.testing.clock import START
 from quietway.testing.entropy import SeededEntropy
-from quietway_crypto.encoding import TAG_EPOCH_BATCH, TAG_MANIFEST, TAG_WEEK_OF_LANES
+from quietway_crypto.encoding import (
+    TAG_EPOCH_BATCH,
+    TAG_MANIFEST,
+    TAG_OPS_LIST,
+    TAG_WEEK_OF_LANES,
+)
 from quietway_crypto.lanes import derive_capability, derive_lane, hash_capability
 from quietway_crypto.signing import verify
 from quietway_schemas.directory import MAX_PAYLOAD_BYTES, EpochBatch, Manifest, WeekOfLanes
@@ -49,11 +54,14 @@ def test_what_is_sealed_to_now_is_always_wanted(now: int) -> None:
     assert len(wanted) <= 14
 
 
-def test_a_manifest_certifies_this_device_and_is_signed_by_the_root(device: Device) -> None:
+def test_a_manifest_certifies_this_device_under_an_ops_list_of_the_root(device: Device) -> None:
     signed = device.sign_manifest(START)
-    verify(device.keyring.root.public, TAG_MANIFEST, signed.payload, signed.signature)
+    verify(device.ops.public, TAG_MANIFEST, signed.payload, signed.signature)
     manifest = Manifest.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES)
-    (certificate,) = manifest.devices
+    ops_list = manifest.ops_list
+    verify(device.root.public, TAG_OPS_LIST, ops_list.payload, ops_list.signature)
+    assert manifest.ops.find(device.ops.public) is not None
+    (certificate,) = manifest.certificates
     assert certificate.device_id == device.keyring.device
     assert certificate.identity_key == device.keyring.identity.public
     assert certificate.mailbox == device.keyring.mailbox

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,19 +10,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.client_sdk.devices import Device, make_device
 from tests.controls import without
+from tests.gallery.parties import NOW, Party
+from tests.gallery.vouching import House, serve
 
 from quietway.errors import IdentityChanged
+from quietway.keyring.publish import (
+    approve,
+    build_certificate,
+    build_manifest,
+    build_ops_list,
+    certify,
+)
 from quietway.keyring.trust import Directory
 from quietway.testing.clock import START
 from quietway.testing.entropy import SeededEntropy
 from quietway_crypto.encoding import TAG_EPOCH_BATCH, TAG_MANIFEST
 from quietway_schemas.canonical import decode_canonical, encode_canonical
-from quietway_schemas.directory import DirectoryEntry, DirectoryPage, SignedObject
+from quietway_schemas.directory import (
+    MAX_CERTIFICATE_BYTES,
+    Certificate,
+    Departed,
+    DirectoryEntry,
+    DirectoryPage,
+    SignedObject,
+)
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.fields import encode_base64
-from quietway_schemas.instants import DAY
+from quietway_schemas.instants import DAY, HOUR
 
 if TYPE_CHECKING:
+    from quietway_crypto.signing import SigningKey
     from quietway_schemas.canonical import JsonValue
     from quietway_schemas.ids import AgencyId
 
@@ -56,8 +74,51 @@ def resign(device: Device, signed: SignedObject, tag: str, **changes: JsonValue)
     """Change a payload and sign it again, with the agency's own keys."""
     fields = {**decode_canonical(signed.payload, max_bytes=200_000), **changes}
     payload = encode_canonical(fields)
-    key = device.keyring.root if tag == TAG_MANIFEST else device.keyring.identity
+    key = device.ops if tag == TAG_MANIFEST else device.keyring.identity
     return SignedObject(payload=payload, signature=key.sign(tag, payload))
+
+
+def make_thief(device: Device) -> Thief:
+    """Give keys of somebody who would be this agency, with a device of his own."""
+    thief = make_device(SeededEntropy(66), device.keyring.agency_code)
+    return Thief(thief, device.keyring.agency)
+
+
+@dataclass
+class Thief:
+    """Signs for an agency under another root."""
+
+    device: Device
+    agency: AgencyId
+
+    @property
+    def root(self) -> SigningKey:
+        return self.device.root
+
+    def manifest_now(self) -> SignedObject:
+        ops = self.device.ops
+        ops_list = build_ops_list(
+            self.root,
+            agency_id=self.agency,
+            agency_code=self.device.keyring.agency_code,
+            ops={ops.public: START + DAY},
+            approvals=1,
+            version=1,
+            now=START,
+        )
+        own = Certificate.from_canonical(
+            build_certificate(self.device.keyring, agency_owned=False, now=START),
+            max_bytes=MAX_CERTIFICATE_BYTES,
+        )
+        certificate = own.model_copy(update={"agency_id": self.agency}).to_canonical()
+        return build_manifest(
+            ops,
+            ops_list=ops_list,
+            devices=[certify(certificate, [approve(certificate, ops)])],
+            version=1,
+            prev_hash=bytes(32),
+            now=START,
+        )
 
 
 @pytest.fixture
@@ -73,7 +134,7 @@ def mercy() -> Device:
 def pinned(*devices: Device) -> Directory:
     directory = Directory()
     for device in devices:
-        directory.pin(device.keyring.agency, device.keyring.root.public)
+        directory.pin(device.keyring.agency, device.root.public)
     return directory
 
 
@@ -104,38 +165,62 @@ def test_an_agency_that_was_not_pinned_is_unknown_until_it_is(harbor: Device) ->
     assert directory.apply(publish(harbor), now=START) == ()
     assert directory.devices_of(harbor.keyring.agency) == ()
     assert directory.manifest_version(harbor.keyring.agency) == 0
-    directory.pin(harbor.keyring.agency, harbor.keyring.root.public)
+    directory.pin(harbor.keyring.agency, harbor.root.public)
     assert len(directory.devices_of(harbor.keyring.agency)) == 1
     assert directory.epoch_key(harbor.keyring.device, FLASH, TODAY, 1) is not None
 
 
 def test_another_root_key_for_a_pinned_agency_is_an_alarm(harbor: Device, mercy: Device) -> None:
     directory = pinned(harbor)
-    directory.pin(harbor.keyring.agency, harbor.keyring.root.public)
+    directory.pin(harbor.keyring.agency, harbor.root.public)
     with pytest.raises(IdentityChanged):
-        directory.pin(harbor.keyring.agency, mercy.keyring.root.public)
-    assert directory.pinned()[harbor.keyring.agency] == harbor.keyring.root.public
+        directory.pin(harbor.keyring.agency, mercy.root.public)
+    assert directory.pinned()[harbor.keyring.agency] == harbor.root.public
 
 
-def test_a_manifest_under_another_root_is_forged(harbor: Device, mercy: Device) -> None:
+def test_another_root_that_signs_itself_is_an_alarm_and_nothing_is_sealed(harbor: Device) -> None:
     directory = pinned(harbor)
-    signed = mercy.sign_manifest(START)
-    forged = resign(
-        mercy,
-        signed,
-        TAG_MANIFEST,
-        agency_id=str(harbor.keyring.agency),
-        agency_code="MERCY",
-    )
-    served = page(entry("manifest", harbor.keyring.agency, forged))
-    assert reasons(directory, served) == ["forged"]
-    assert directory.devices_of(harbor.keyring.agency) == ()
+    directory.apply(publish(harbor), now=START)
+    agency = harbor.keyring.agency
+    thief = make_thief(harbor)
+    (problem,) = directory.apply(page(entry("manifest", agency, thief.manifest_now())), now=START)
+    assert isinstance(problem, IdentityChanged)
+    assert directory.hindrance(agency, START) == "identity_changed"
+    again = Directory.restore(directory.rows())
+    assert again.hindrance(agency, START) == "identity_changed"
+    (found,) = again.devices_of(agency)
+    assert found.identity_key == harbor.keyring.identity.public
+    again.trust_anew(agency, harbor.root.public)
+    assert again.hindrance(agency, START) == ""
+
+
+def test_a_root_key_that_was_compared_anew_takes_the_former_ones_place(harbor: Device) -> None:
+    directory = pinned(harbor)
+    directory.apply(publish(harbor), now=START)
+    agency = harbor.keyring.agency
+    thief = make_thief(harbor)
+    served = page(entry("manifest", agency, thief.manifest_now()))
+    directory.apply(served, now=START)
+    directory.trust_anew(agency, thief.root.public)
+    assert directory.devices_of(agency) == ()
+    assert directory.cursor == 0
+    assert directory.apply(served, now=START) == ()
+    assert directory.hindrance(agency, START) == ""
+    assert directory.root_key(agency) == thief.root.public
+
+
+def test_a_manifest_under_another_root_that_does_not_hold_is_only_forged(harbor: Device) -> None:
+    directory = pinned(harbor)
+    thief = make_thief(harbor)
+    forged = SignedObject(payload=thief.manifest_now().payload, signature=bytes(64))
+    assert reasons(directory, page(entry("manifest", harbor.keyring.agency, forged))) == ["forged"]
+    assert directory.hindrance(harbor.keyring.agency, START) == ""
 
 
 def test_without_the_verification_a_forged_manifest_is_believed(
     harbor: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, "quietway.keyring.proof:verify", lambda *_: None)
+    without(monkeypatch, "quietway_protocol.manifests:_verify", lambda *_: None)
     directory = pinned(harbor)
     forged = SignedObject(payload=harbor.sign_manifest(START).payload, signature=bytes(64))
     assert reasons(directory, page(entry("manifest", harbor.keyring.agency, forged))) == []
@@ -173,7 +258,7 @@ def test_without_the_succession_check_an_older_manifest_comes_back(
     first = publish(harbor)
     directory.apply(first, now=START)
     directory.apply(publish(harbor, version=2, now=START + 1), now=START)
-    without(monkeypatch, "quietway.keyring.proof:_check_succession", lambda *_: None)
+    without(monkeypatch, "quietway_protocol.manifests:check_follows", lambda *_, **__: None)
     directory.apply(first, now=START)
     assert directory.manifest_version(harbor.keyring.agency) == 1
 
@@ -305,15 +390,14 @@ def test_a_device_id_claimed_by_two_agencies_has_no_key_without_an_agency(
 ) -> None:
     directory = pinned(harbor, mercy)
     directory.apply(publish(harbor), now=START)
-    manifest, epochs = publish(mercy).entries
+    _, epochs = publish(mercy).entries
     device = str(harbor.keyring.device)
-    fields = decode_canonical(manifest.object.payload, max_bytes=200_000)
-    certificates = fields["devices"]
-    assert isinstance(certificates, list)
-    (certificate,) = certificates
-    assert isinstance(certificate, dict)
-    stolen: JsonValue = [{**certificate, "device_id": device}]
-    mercy.manifest = resign(mercy, manifest.object, TAG_MANIFEST, devices=stolen)
+    assert mercy.certified is not None
+    changed = mercy.certified.read.model_copy(update={"device_id": harbor.keyring.device})
+    certificate = changed.to_canonical()
+    mercy.certified = certify(certificate, [approve(certificate, mercy.ops)])
+    mercy.manifest = None
+    mercy.manifest = mercy.sign_manifest(START)
     batch = resign(
         mercy,
         epochs.object,
@@ -365,7 +449,7 @@ def test_what_is_restored_shows_the_same(harbor: Device, mercy: Device) -> None:
     assert again.rows() == directory.rows()
     assert again.cursor == directory.cursor
     assert again.devices_of(harbor.keyring.agency) == directory.devices_of(harbor.keyring.agency)
-    again.pin(mercy.keyring.agency, mercy.keyring.root.public)
+    again.pin(mercy.keyring.agency, mercy.root.public)
     assert len(again.devices_of(mercy.keyring.agency)) == 1
 
 
@@ -380,3 +464,43 @@ def test_objects_in_any_order_lead_to_the_newest(order: list[int], repeated: int
     assert directory.manifest_version(device.keyring.agency) == 2
     assert directory.manifest_hash(device.keyring.agency) == device.manifest_hash
     assert directory.epoch_key(device.keyring.device, FLASH, TODAY, 2) is not None
+
+
+def test_a_retired_device_that_was_never_certified_speaks_for_nobody() -> None:
+    """An ops holder and a relay together: readers who missed a version can't ask for the link."""
+    house = House("harbor")
+    desk, phone, ghost = (house.device(name) for name in ("desk", "phone", "ghost"))
+    directory = Directory()
+    directory.pin(house.agency, house.root.public)
+
+    def left(device: Party, at: int) -> Departed:
+        key = device.identity.public
+        return Departed(device_id=device.device, identity_key=key, at=at, how="retired")
+
+    first = house.manifest(desk, phone)
+    second = house.manifest(desk, phone, after=first)
+    third = house.manifest(desk, after=second, departed=[left(phone, NOW)])
+    both = sorted([left(phone, NOW), left(ghost, NOW)], key=lambda gone: gone.device_id)
+    fourth = house.manifest(desk, after=third, departed=both)
+    fifth = house.manifest(desk, after=fourth, departed=both)
+    assert serve(directory, house.agency, first) == ()
+    assert serve(directory, house.agency, third) == ()
+    assert serve(directory, house.agency, fifth) == ()
+    known, unknown = (directory.signer(house.agency, held.device) for held in (phone, ghost))
+    assert known is not None
+    assert known.trusted_until == NOW + 2 * HOUR
+    assert unknown is not None
+    assert unknown.trusted_until == 0
+    # Long after nobody names it, another date lets it speak no longer than the first one did.
+    over = NOW + 36 * DAY
+    sixth = house.manifest(desk, after=fifth, now=over)
+    seventh = house.manifest(desk, after=sixth, now=over)
+    again = house.manifest(desk, after=seventh, now=over, departed=[left(phone, over)])
+    for served in (
+        seventh,
+        house.manifest(desk, after=again, now=over, departed=[left(phone, over)]),
+    ):
+        assert serve(directory, house.agency, served, now=over) == ()
+    known = directory.signer(house.agency, phone.device)
+    assert known is not None
+    assert known.trusted_until == NOW + 2 * HOUR

@@ -48,11 +48,14 @@ SEED = b"s" * 32
 
 class SenderCertificate:
     identity_key = SENDER.public
+    roles: tuple[str, ...] = ("shelter_staff",)
     suites: tuple[int, ...] = (1, 2)
+    trusted_until: int | None = None
 
 
 def reader(**changes: object) -> Reader:
     made = Reader(
+        agency=AgencyId(b"r" * 16),
         device=ME,
         mailbox=MAILBOX,
         suites=(1, 2),

@@ -63,6 +63,8 @@ def start_python(code: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+FILES = ["keyring", "listen", "lock", "pepper", "store.db"]
+
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -252,14 +254,14 @@ def test_a_store_of_a_newer_format_is_left_alone(folder: Path) -> None:
     opened = found(folder)
     keyring, lock = opened.keyring, opened.store._lock
     opened.store._engine.dispose()
-    newer = StoreFormats(known=2, steps={1: lambda _: None})
+    newer = StoreFormats(known=3, steps={2: lambda _: None})
     SqlCipherStore.open(
         folder, key=keyring.store_key, store_id=keyring.store_id, lock=lock, formats=newer
     ).close()
     before = snapshot(folder)
     with pytest.raises(StoreTooNew) as refused:
         reopen(folder)
-    assert (refused.value.found, refused.value.known) == (2, 1)
+    assert (refused.value.found, refused.value.known) == (3, 2)
     assert snapshot(folder)["keyring"] == before["keyring"]
 
 
@@ -269,15 +271,15 @@ async def test_an_older_format_is_brought_forward_after_a_copy_was_made(folder: 
     keyring, lock = opened.keyring, opened.store._lock
     opened.store._engine.dispose()
     newer = StoreFormats(
-        known=2,
-        steps={1: lambda tables: tables.exec_driver_sql("UPDATE rows SET kind = 'new'").close()},
+        known=3,
+        steps={2: lambda tables: tables.exec_driver_sql("UPDATE rows SET kind = 'new'").close()},
     )
     forward = SqlCipherStore.open(
         folder, key=keyring.store_key, store_id=keyring.store_id, lock=lock, formats=newer
     )
     assert await forward.read("new", b"key") == b"value"
     await forward.aclose()
-    (folder / "store.db").write_bytes((folder / "store.db.before-2").read_bytes())
+    (folder / "store.db").write_bytes((folder / "store.db.before-3").read_bytes())
     again = reopen(folder)
     assert await again.store.read("old", b"key") == b"value"
     await again.store.aclose()
@@ -347,7 +349,7 @@ async def test_nothing_of_what_is_stored_can_be_read_in_any_file(folder: Path) -
 async def test_without_encryption_the_canaries_are_found(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, "quietway.store.database:_key_pragma", lambda _: "PRAGMA user_version")
+    without(monkeypatch, "quietway.store.database:_give_key", lambda *_: None)
     opened = found(folder)
     await opened.store.commit([Put("canary-kind", b"canary-in-a-key", b"canary-in-a-value")])
     content = b"".join(snapshot(folder).values())
@@ -402,7 +404,7 @@ def test_nothing_is_written_outside_the_folder(
     assert process.wait(timeout=60) == 0
     assert list(home.rglob("*")) == []
     assert list(elsewhere.rglob("*")) == []
-    assert sorted(path.name for path in folder.iterdir()) == ["keyring", "lock", "store.db"]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
 def test_the_home_is_where_the_variable_says(

@@ -61,7 +61,7 @@ class Harbor:
         """Connect at an address."""
         relay = HttpRelay(
             url,
-            device=str(self.device.keyring.device),
+            key_id=str(self.device.keyring.device),
             identity=self.device.keyring.identity,
             clock=clock or ImpatientClock(),
             entropy=SystemEntropy(),

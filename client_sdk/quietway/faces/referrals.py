@@ -1,30 +1,18 @@
-"""The four faces of the client: partners, referrals, status, messages.
-
-Each is a thin turn of phrase over `speaking` and the views. Content is built here, so a program
-gives fields and codes, and gets a sentence back when the dictionary refuses one.
+"""Referrals: sent, answered, followed.
 
 Spec: docs/reference/sdk.md.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from quietway.cases import draw_alias, write_alias
-from quietway.engine.codec import write_row
-from quietway.errors import ContentRefused, NotFound, RelayError
+from quietway.errors import ContentRefused, NotFound
+from quietway.faces.saying import find_alias, saying_refusals
 from quietway.history import list_messages
-from quietway.partners import INVITED, PARTNER, PARTNER_BYTES, Invitation, PartnerRecord
-from quietway.ports import Put
-from quietway.speaking import find_agencies, find_partner, list_partners, speak
-from quietway.views.board import fold_board
+from quietway.speaking import find_partner, speak
 from quietway.views.referrals import fold_referrals
-from quietway_crypto.lanes import derive_lane
-from quietway_crypto.secret import Secret
 from quietway_schemas.codebook.lists import entries
-from quietway_schemas.content.base import CaseContent
-from quietway_schemas.content.message import MessageText
 from quietway_schemas.content.referral import (
     Receiving,
     ReferralAck,
@@ -37,25 +25,19 @@ from quietway_schemas.content.referral import (
     Referring,
 )
 from quietway_schemas.content.referral_states import STATES_OF_TYPE, check_transition
-from quietway_schemas.content.status import StatusIndicator, propose_expiry
-from quietway_schemas.errors import ContentError, IdError
-from quietway_schemas.ids import CaseRef, ConversationId, ReferralRef
+from quietway_schemas.errors import IdError
+from quietway_schemas.ids import ReferralRef
 from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from quietway.agent import Agent
     from quietway.partners import Partner
     from quietway.reports import Sent
     from quietway.speaking import Addressee
-    from quietway.views.board import StatusEntry
     from quietway.views.referrals import Referral
     from quietway_schemas.content.referral import Episode
-    from quietway_schemas.ids import AgencyId
     from quietway_schemas.instants import Instant
 
-BOARD: Final = "board"
 FEEDBACK_AFTER_MS: Final = 7 * DAY
 _ID_BYTES: Final = 16
 _ANSWERS: Final = (
@@ -66,74 +48,6 @@ _ANSWERS: Final = (
     ReferralReopen,
 )
 _Answer = TypeVar("_Answer", bound=ReferralAnswer)
-
-
-class AsyncPartners:
-    """Whom this agency works with."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    async def invite(self, label: str) -> Invitation:
-        """Make an invitation for one agency, and let its lane be known to the relay.
-
-        Args:
-            label: What you call them, for your own records.
-
-        Returns:
-            Hand its `to_text()` over by a way that both of you trust. It is a secret: whoever holds
-            it can send to you.
-        """
-        agent, keyring = self._agent, self._agent.keyring
-        partner = agent.entropy.draw(PARTNER_BYTES)
-        row = write_row(label=label, at=agent.clock.now())
-        await agent.settle(also=[Put(INVITED, partner, row)])
-        with _offline_is_fine():
-            await agent.check_clock()
-            await agent.publisher.publish(now=agent.clock.now())
-        return Invitation(
-            relay=keyring.relay,
-            agency_id=keyring.agency,
-            agency_code=keyring.agency_code,
-            root_key=keyring.root.public,
-            partner=partner,
-            lane=Secret(derive_lane(keyring.agency_secret, partner)),
-        )
-
-    async def add(self, invitation: Invitation | str, *, label: str | None = None) -> Partner:
-        """Accept an invitation: pin its agency's root key, and learn its devices.
-
-        Raises:
-            ContentRefused: It is not an invitation, or it is this agency's own.
-            IdentityChanged: The agency was accepted with another root key. That one stays.
-        """
-        agent = self._agent
-        if isinstance(invitation, str):
-            invitation = Invitation.from_text(invitation)
-        agency = invitation.agency_id
-        if agency == agent.keyring.agency:
-            raise ContentRefused("invitation", "is this agency's own: give it to a partner.")
-        record = PartnerRecord(invitation, label or invitation.agency_code)
-        agent.directory.pin(agency, invitation.root_key)
-        agent.touch_directory()
-        await agent.settle(also=[Put(PARTNER, agency.value, record.to_row())])
-        agent.lanes.add(record)
-        with _offline_is_fine():
-            await agent.check_clock()
-            await agent.pull_directory()
-        return find_partner(agent, agency)
-
-    async def list(self) -> list[Partner]:
-        """List the partners, in the order in which they were added."""
-        return list_partners(self._agent)
-
-    async def find(self, named: Addressee) -> Partner:
-        """Find a partner by agency id, agency code, program code or label.
-
-        Raises:
-            UnknownPartner: There is none, or the label names several.
-        """
-        return find_partner(self._agent, named)
 
 
 class AsyncReferrals:
@@ -347,154 +261,6 @@ class AsyncReferrals:
         keyring = self._agent.keyring
         told = {name: given.pop(name) for name in ("staff", "contact") if name in given}
         return Referring(agency=keyring.agency_code, program=keyring.program, at=now, **told)  # type: ignore[arg-type] # the model checks each
-
-
-class AsyncStatus:
-    """Status indicators: codes with an end, and no words."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    async def set(
-        self,
-        code: str,
-        *,
-        to: Addressee | Iterable[Addressee],
-        state: str = "active",
-        case_ref: CaseRef | None = None,
-        effective: Instant | None = None,
-        expires: Instant | None = None,
-        confidence: str = "reported",
-        exercise: bool = False,
-    ) -> Sent:
-        """Say where something stands.
-
-        Args:
-            code: Of the list `status_indicator`.
-            to: The partners who may know.
-            state: Of the list `status_state`.
-            case_ref: Of which case, by one's own reference. Each agency is told of it apart, under
-                an alias of its own, so that no two of them can tell that it is one case.
-            effective: From when; now where it is None.
-            expires: Until when; what the dictionary proposes for the code where it is None.
-            confidence: Of the list `status_confidence`.
-            exercise: True in a drill.
-
-        Raises:
-            ContentRefused: A code or a time breaks a rule. Nothing was sealed.
-
-        Returns:
-            What became of it; with a case and several agencies, of the copy that came least far.
-        """
-        agencies = find_agencies(self._agent, to)
-        start = self._agent.clock.now() if effective is None else effective
-        with saying_refusals():
-            content = StatusIndicator(
-                code=code,
-                state=state,
-                effective=start,
-                expires=propose_expiry(code, start) if expires is None else expires,
-                confidence=confidence,
-                exercise=exercise,
-            )
-        if case_ref is None:
-            return await self._say(content, agencies)
-        said = [await self._say_of(case_ref, content, agency) for agency in sorted(set(agencies))]
-        return next((sent for sent in said if sent.problem is not None), said[0])
-
-    async def board(self) -> list[StatusEntry]:
-        """List the indicators that stand now, newest first, one's own among them."""
-        messages = await list_messages(self._agent)
-        return list(fold_board(messages, now=self._agent.clock.now()))
-
-    async def _say(self, content: StatusIndicator, agencies: tuple[AgencyId, ...]) -> Sent:
-        conversation = await self._find_conversation(agencies)
-        return await speak(self._agent, content, to=agencies, conversation=conversation)
-
-    async def _say_of(self, case: CaseRef, content: StatusIndicator, agency: AgencyId) -> Sent:
-        alias = await find_alias(self._agent, case, agency)
-        return await self._say(content.model_copy(update={"case_ref": alias}), (agency,))
-
-    async def _find_conversation(self, agencies: tuple[AgencyId, ...]) -> ConversationId:
-        # One conversation for each circle of agencies: an audience is introduced once.
-        key = b"".join(agency.value for agency in sorted(set(agencies)))
-        held = await self._agent.store.read(BOARD, key)
-        if held is not None:
-            return ConversationId(held)
-        drawn = self._agent.entropy.draw(_ID_BYTES)
-        await self._agent.settle(also=[Put(BOARD, key, drawn)])
-        return ConversationId(drawn)
-
-
-class AsyncMessages:
-    """Short texts between people."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    async def send(
-        self,
-        text: str,
-        *,
-        to: Addressee | Iterable[Addressee],
-        conversation: ConversationId | None = None,
-    ) -> Sent:
-        """Send a text.
-
-        Args:
-            text: At most 700 bytes as written.
-            to: The partners.
-            conversation: Where; a new one where it is None.
-
-        Raises:
-            ContentRefused: The text is empty or too long. Nothing was sealed.
-        """
-        agencies = find_agencies(self._agent, to)
-        with saying_refusals():
-            content = MessageText(text=text)
-        return await speak(self._agent, content, to=agencies, conversation=conversation)
-
-
-async def find_alias(agent: Agent, case: CaseRef, agency: AgencyId) -> CaseRef:
-    """Give what an agency shall know a case by, and keep it."""
-    async with agent.cases.turn:
-        held = agent.cases.find(case, agency)
-        if held is not None:
-            return held
-        drawn = draw_alias(case, agent.entropy.draw(_ID_BYTES))
-        alias = case if await _comes_from(agent, case, agency) else drawn
-        await agent.settle(also=[write_alias(case, agency, alias)])
-        agent.cases.add(case, agency, alias)
-        return alias
-
-
-async def _comes_from(agent: Agent, case: CaseRef, agency: AgencyId) -> bool:
-    """Say whether this is what the agency itself calls the case."""
-    said = (held for held in await list_messages(agent) if held.received)
-    return any(
-        held.agency == agency
-        and isinstance(held.content, CaseContent)
-        and held.content.case_ref == case
-        for held in said
-    )
-
-
-@contextmanager
-def saying_refusals() -> Iterator[None]:
-    """Say the dictionary's refusal as the SDK's own."""
-    try:
-        yield
-    except ContentError as refused:
-        raise ContentRefused(refused.field, f"{refused.reason}.") from None
-
-
-@contextmanager
-def _offline_is_fine() -> Iterator[None]:
-    """What needs the relay here is done by the next `sync` just as well."""
-    try:
-        yield
-    except RelayError:
-        return
 
 
 def _receive(partner: Partner, named: Addressee, given: dict[str, object]) -> Receiving:

@@ -1,0 +1,105 @@
+"""A locked device: it learns that something came, deletes what has expired, and opens nothing.
+
+Rules: no passphrase, no key of the store and no epoch's seed is in reach here. What is read are the
+file `listen` and the keyring's head. The folder is free, so another program may open the device
+meanwhile; it is taken only for the moment of an erasure. The network being away is no error: what
+was not heard is heard when the relay answers again, since it tells a number and no event.
+
+Spec: docs/spec/keys.md, "The keyring"; docs/reference/sdk.md, "Locking".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from quietway.ambient import SystemClock, SystemEntropy
+from quietway.errors import ClockError, DeviceLocked, RelayError, StoreMissing
+from quietway.folder import KEYRING_FILE
+from quietway.keyring.head import erase_due_locked
+from quietway.keyring.listening import read_listening
+from quietway.pausing import pause_after
+from quietway.store.lock import FolderLock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from quietway.clocks import Clocks
+    from quietway.founding import Ports
+    from quietway_schemas.instants import Instant
+
+
+class Gone:
+    """What stands where something was that a lock has let go of: whoever reaches for it is told."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise DeviceLocked
+
+
+GONE: Final = Gone()
+
+
+async def listen(home: Path, ports: Ports) -> AsyncGenerator[int, None]:
+    """Yield the newest number of the device's mailbox, at once and whenever it has grown.
+
+    Raises:
+        StoreMissing, StoreDamaged: There is nothing to listen with.
+    """
+    listening = await asyncio.to_thread(read_listening, home)
+    clock, entropy = ports.clock or SystemClock(), ports.entropy or SystemEntropy()
+    relay = ports.connect(listening.relay)(listening.key, listening.device)
+    failures, told = 0, -1
+    try:
+        while True:
+            try:
+                async with aclosing(relay.listen()) as numbers:
+                    async for latest in numbers:
+                        failures = 0
+                        if latest != told:
+                            told = latest
+                            yield latest
+            except RelayError:
+                failures += 1
+            await clock.sleep(pause_after(failures, entropy))
+    finally:
+        await relay.aclose()
+
+
+async def believe(home: Path, ports: Ports, clocks: Clocks) -> Instant:
+    """Return the time to erase by, as the relay says it, or as the clocks here went on.
+
+    Raises:
+        ClockDoubted: None is to be believed.
+        StoreMissing, StoreDamaged: There is nothing to ask the relay with.
+    """
+    listening = await asyncio.to_thread(read_listening, home)
+    relay = ports.connect(listening.relay)(listening.key, listening.device)
+    try:
+        clocks.hear(await relay.read_clock())
+    except ClockError as problem:
+        clocks.hear_refusal(problem.skew_ms)
+    except RelayError:
+        clocks.hear(None)
+    finally:
+        await relay.aclose()
+    return clocks.demand()
+
+
+def erase_due(home: Path, now: Instant) -> int:
+    """Delete the keys whose time has passed, without the passphrase; returns how many. Blocks.
+
+    Raises:
+        StoreMissing: There is no device.
+        StoreInUse: A program has it open, and erases by itself.
+        StoreDamaged, StoreTooNew, StorageFull: Nothing was changed.
+    """
+    keyring = home / KEYRING_FILE
+    if not keyring.exists():
+        raise StoreMissing
+    lock = FolderLock.acquire(home)
+    try:
+        return erase_due_locked(keyring, now)
+    finally:
+        lock.release()

@@ -1,0 +1,181 @@
+"""A snapshot: what stands about cases, as one canonical JSON text for one new device.
+
+In it are the status indicators that stand now and the referrals that are open, each with its whole
+story, as far as the new device's roles may receive them and retention has not ended. What was said
+and heard otherwise is not in it: no history comes with a device.
+
+Pure: no clock, no store.
+
+Spec: docs/spec/keys.md, "A snapshot for a new device".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from quietway.errors import SnapshotRefused
+from quietway.views.board import fold_board
+from quietway.views.referrals import fold_referrals
+from quietway_crypto.encoding import TAG_SNAPSHOT, hash_tagged
+from quietway_schemas.content.agency import MOST_PARTS, PART_BYTES
+from quietway_schemas.content.referral import ReferralAnswer, ReferralPacket
+from quietway_schemas.content.referral_states import OPEN_STATES
+from quietway_schemas.content.registry import encode_content, find_class, parse_content
+from quietway_schemas.content.roles import find_receivers, is_among
+from quietway_schemas.content.status import StatusIndicator
+from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.errors import SchemaError
+from quietway_schemas.instants import DAY
+from quietway_schemas.snapshot import SnapshotItem, SnapshotText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from quietway.records import StoredMessage
+    from quietway.views.referrals import Referral
+    from quietway_schemas.content.base import ContentModel
+    from quietway_schemas.ids import AgencyId, DeviceId
+    from quietway_schemas.instants import Instant
+
+RETENTION_MS: Final = 365 * DAY
+MOST_BYTES: Final = MOST_PARTS * PART_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A snapshot that is about to be offered.
+
+    Attributes:
+        raw: Canonical JSON.
+        statuses: How many indicators are in it.
+        referrals: How many referrals.
+    """
+
+    raw: bytes
+    statuses: int
+    referrals: int
+
+    @property
+    def parts(self) -> tuple[bytes, ...]:
+        """The text in pieces, in order."""
+        return tuple(
+            self.raw[start : start + PART_BYTES] for start in range(0, len(self.raw), PART_BYTES)
+        )
+
+
+def gather_snapshot(
+    messages: Iterable[StoredMessage], *, me: AgencyId, roles: Sequence[str], now: Instant
+) -> Gathered:
+    """Gather what a new device has to know.
+
+    Args:
+        messages: All of the store, as they were said; case references as they travelled.
+        me: The agency.
+        roles: Of the new device.
+        now: Milliseconds.
+
+    Raises:
+        SnapshotRefused: It is more than can be given.
+    """
+    kept = [held for held in messages if _may_be_given(held, roles, now)]
+    statuses = _choose_statuses(kept, now)
+    referrals = _choose_referrals(kept, me)
+    stories = [message for story in referrals for message in story]
+    chosen = sorted((*statuses, *stories), key=lambda held: held.position)
+    raw = SnapshotText(items=tuple(_to_item(held) for held in chosen)).to_canonical()
+    if len(raw) > MOST_BYTES:
+        raise SnapshotRefused("size")
+    return Gathered(raw, len(statuses), len(referrals))
+
+
+def read_snapshot(raw: bytes, *, roles: Sequence[str]) -> tuple[SnapshotItem, ...]:
+    """Read a snapshot whose digest is right.
+
+    Args:
+        raw: Canonical JSON.
+        roles: Of the device that reads it.
+
+    Raises:
+        SnapshotRefused: It holds something other than statuses and referrals, or what these roles
+            may not receive.
+    """
+    try:
+        items = SnapshotText.from_canonical(raw, max_bytes=MOST_BYTES).items
+        contents = [parse_content(item.content, EnvelopeClass.CASE) for item in items]
+    except SchemaError:
+        raise SnapshotRefused("form") from None
+    if not all(_belongs(content) for content in contents):
+        raise SnapshotRefused("form")
+    if not all(may_receive(roles, content) for content in contents):
+        raise SnapshotRefused("roles")
+    return items
+
+
+def may_receive(roles: Sequence[str], content: ContentModel) -> bool:
+    """Say whether a device with these roles may know this: its giver may not have asked."""
+    return is_among(roles, find_receivers(content))
+
+
+def digest_snapshot(snapshot_id: bytes, device: DeviceId, raw: bytes) -> bytes:
+    """Digest a snapshot for the one device that it is for (32 bytes)."""
+    return hash_tagged(TAG_SNAPSHOT, snapshot_id + device.value + raw)
+
+
+def _may_be_given(held: StoredMessage, roles: Sequence[str], now: Instant) -> bool:
+    return (
+        held.message_id is not None
+        and _belongs(held.content)
+        and now < held.said_at + RETENTION_MS
+        and is_among(roles, find_receivers(held.content))
+    )
+
+
+def _belongs(content: ContentModel) -> bool:
+    return isinstance(content, StatusIndicator | ReferralPacket | ReferralAnswer)
+
+
+def _choose_statuses(kept: Sequence[StoredMessage], now: Instant) -> list[StoredMessage]:
+    stands = {
+        (line.agency, line.case_ref, line.code, line.state, line.effective)
+        for line in fold_board(kept, now=now)
+    }
+    chosen: dict[tuple[object, ...], StoredMessage] = {}
+    for held in kept:
+        said = held.content
+        if isinstance(said, StatusIndicator):
+            place = (held.agency, said.case_ref, said.code, said.state, said.effective)
+            if place in stands:
+                chosen[place] = held
+    return list(chosen.values())
+
+
+def _choose_referrals(kept: Sequence[StoredMessage], me: AgencyId) -> list[list[StoredMessage]]:
+    return [
+        [held for held in kept if _tells(held, referral)]
+        for referral in fold_referrals(kept, me=me)
+        if referral.state in OPEN_STATES
+    ]
+
+
+def _tells(held: StoredMessage, referral: Referral) -> bool:
+    return (
+        isinstance(held.content, ReferralPacket | ReferralAnswer)
+        and held.conversation == referral.conversation
+        and held.content.referral_ref == referral.ref
+    )
+
+
+def _to_item(held: StoredMessage) -> SnapshotItem:
+    assert held.message_id is not None  # noqa: S101 - `_may_be_given` chose it so
+    assert find_class(held.content) is EnvelopeClass.CASE  # noqa: S101 - all of these types are
+    return SnapshotItem(
+        agency=held.agency,
+        content=encode_content(held.content),
+        conversation=held.conversation,
+        core_hash=held.core_hash,
+        message=held.message_id,
+        program=held.program or None,
+        said_at=held.said_at,
+        to=tuple(sorted(held.to)),
+    )

@@ -1,0 +1,48 @@
+"""What is taken in of another device's word, and what comes of it.
+
+Spec: docs/spec/keys.md, "Messages within an agency".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from quietway.events import Event
+    from quietway.ports import Delete, Put
+    from quietway_schemas.content.base import ContentModel
+    from quietway_schemas.ids import DeviceId
+    from quietway_schemas.instants import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a device of this agency told the others.
+
+    Attributes:
+        device: Which.
+        at: When it was sent, by its clock.
+        content: What.
+    """
+
+    device: DeviceId
+    at: Instant
+    content: ContentModel = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What comes of it.
+
+    Attributes:
+        writes: Rows for the commit that takes it in.
+        after: What this process remembers, or does, once they are on the disk.
+        events: What the program is told then.
+    """
+
+    writes: tuple[Put | Delete, ...] = ()
+    after: tuple[Callable[[], Awaitable[None]], ...] = ()
+    events: tuple[Event, ...] = ()

@@ -1,0 +1,101 @@
+"""Takes in what another device of this agency told: once, in order, and in one commit each.
+
+What came is a row of the store before it is acknowledged, and its row goes in the commit that holds
+what came of it. So a device that is cut off in between goes on at the next start. Who speaks is one
+of this agency's certified devices, in the moment when it is taken in: what a device that was given
+back said to partners stays said, but it decides nothing about the others any more. What it says of
+others' keys is judged by signatures all the same.
+
+Spec: docs/spec/keys.md, "Messages within an agency".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quietway.engine.codec import Fields
+from quietway.events import DeadLettered
+from quietway.own.leaving import take_leaving
+from quietway.own.proposals import find_certificate, take_proposal
+from quietway.own.reviews import take_review
+from quietway.own.sharing import take_shared
+from quietway.own.snapshot_rows import take_snapshot
+from quietway.own.taken import Taken, Told
+from quietway.ports import Delete
+from quietway.records import WITHIN
+from quietway.sealing import BAD_CONTENT, QUARANTINED
+from quietway_crypto.errors import CryptoError
+from quietway_schemas.content.agency import (
+    AgencyLeaving,
+    AgencyProposal,
+    AgencyReview,
+    AgencyShared,
+    AgencySnapshotApproval,
+    AgencySnapshotOffer,
+    AgencySnapshotPart,
+)
+from quietway_schemas.content.registry import parse_content
+from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.errors import SchemaError
+from quietway_schemas.ids import DeviceId
+
+if TYPE_CHECKING:
+    from quietway.agent import Agent
+    from quietway.ports import Row
+
+
+async def take_in(agent: Agent) -> None:
+    """Take in everything that waits.
+
+    Raises:
+        StorageFull: What was not taken in waits for the next time.
+    """
+    async with agent.taking_in:
+        if not agent.within_waits:
+            return
+        for row in await agent.store.scan(WITHIN):
+            taken = await _take_one(agent, row)
+            await agent.settle(also=[*taken.writes, Delete(WITHIN, row.key)])
+            for remember in taken.after:
+                await remember()
+            for event in taken.events:
+                agent.tell(event)
+        agent.within_waits = False
+
+
+async def _take_one(agent: Agent, row: Row) -> Taken:  # noqa: PLR0911 - one case for each type, and nothing else
+    try:
+        told = _read(row)
+    except (SchemaError, CryptoError):
+        return Taken(events=(DeadLettered(BAD_CONTENT, agent.clock.now()),))
+    if not still_decides(agent, told.device):
+        # What a wiped machine asks for was done, where it is not of the agency any more.
+        left = isinstance(told.content, AgencyLeaving)
+        return Taken() if left else Taken(events=(DeadLettered(QUARANTINED, agent.clock.now()),))
+    match told.content:
+        case AgencyShared():
+            return await take_shared(agent, told, told.content)
+        case AgencyProposal():
+            return await take_proposal(agent, told, told.content)
+        case AgencySnapshotOffer() | AgencySnapshotApproval() | AgencySnapshotPart():
+            return await take_snapshot(agent, told, told.content)
+        case AgencyReview():
+            return await take_review(agent, told, told.content)
+        case AgencyLeaving():
+            return await take_leaving(agent, told)
+        case _:
+            return Taken()
+
+
+def still_decides(agent: Agent, device: DeviceId) -> bool:
+    """Say whether a device is one of the agency's now, so that it may tell the others something."""
+    return find_certificate(agent, device) is not None
+
+
+def _read(row: Row) -> Told:
+    held = Fields(row.value)
+    return Told(
+        device=DeviceId.from_text(held.text("device")),
+        at=held.number("said_at"),
+        content=parse_content(held.raw("content"), EnvelopeClass.CASE),
+    )

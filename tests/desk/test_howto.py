@@ -1,0 +1,163 @@
+"""The commands of the how-to pages about keys, run as they stand there, in their order.
+
+A page says what is typed and on whose computer; the steps here say who that is, and what is
+answered. A command that a page has and no step runs fails the test, and so does the reverse.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from tests.desk.conftest import Desk, Ran, write_passphrase
+from tests.desk.terminal import Terminal
+from tests.desk.test_devices import Office
+from tests.journeys.conftest import PASSPHRASE, enroll, found
+from tests.relay_process import RelayProcess
+
+from quietway import Client, make_custodian
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "howto"
+COMMAND: Final = re.compile(r"^    quietway (.+)$", re.MULTILINE)
+
+
+@dataclass
+class Page:
+    """The commands of a page that are not run yet."""
+
+    commands: deque[str]
+    folder: Path
+    meant: dict[str, str]
+
+    @classmethod
+    def open(cls, name: str, folder: Path, **meant: str) -> Page:
+        text = (PAGES / f"{name}.md").read_text("utf-8")
+        return cls(deque(COMMAND.findall(text)), folder, meant)
+
+    def next(self) -> list[str]:
+        """Give the next command, with what it leaves open filled in."""
+        words = shlex.split(self.commands.popleft())
+        return [self.meant.get(word, word) for word in words]
+
+    def run(self, desk: Desk, typed: str = "") -> Ran:
+        ran = desk.run(*self.next(), words=typed)
+        assert ran.returncode == 0, ran.stderr
+        return ran
+
+
+@pytest.fixture
+def relay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RelayProcess]:
+    monkeypatch.chdir(tmp_path)
+    with RelayProcess(tmp_path / "relay") as running:
+        yield running
+
+
+def open_office(relay: RelayProcess, folder: Path) -> Office:
+    first = Desk(folder / "first", write_passphrase(folder))
+    found(relay, first.home, "HARBOR-SHELTER", "shelter_staff").close()
+    return Office(folder, first)
+
+
+def read_words(sheet: Path) -> str:
+    return " ".join(re.findall(r"<li>([a-z]+)(?=<)", sheet.read_text("utf-8"))[:24])
+
+
+def write_custodians(*names: str) -> dict[str, str]:
+    made = {name: make_custodian() for name in names}
+    for name, custodian in made.items():
+        Path(f"{name}.custodian").write_text(custodian.key)
+    return {name: " ".join(custodian.words) for name, custodian in made.items()}
+
+
+def test_an_agency_is_founded_as_the_page_says(relay: RelayProcess, tmp_path: Path) -> None:
+    page = Page.open("found-an-agency", tmp_path, **{"https://relay.example.org": relay.url})
+    (tmp_path / "code.txt").write_text(enroll(relay))
+    office = Office(tmp_path, Desk(tmp_path / "first", write_passphrase(tmp_path)))
+    page.run(office.first)
+    page.run(office.first)
+    words = read_words(tmp_path / "root.html")
+    page.run(office.first, f"HARBOR\n{words}\n")
+    page.run(office.first)
+    write_custodians("ben", "cleo")
+    page.run(office.first, f"{words}\n")
+    maria = office.link("maria")
+    page.run(maria.desk)
+    assert "Ops holders: 2" in page.run(office.first, f"{words}\n").stdout
+    office.first.run(*page.next())
+    assert not page.commands
+
+
+def test_a_colleague_is_added_as_the_page_says(relay: RelayProcess, tmp_path: Path) -> None:
+    office = open_office(relay, tmp_path)
+    second, new = office.link("second"), Desk(tmp_path / "new", office.first.passphrase_file)
+    Path("line").write_text(second.desk.run("agency", "ops", "request").stdout)
+    assert office.first.run("agency", "ops", "add", "line").returncode == 0
+    page = Page.open("add-a-colleague", tmp_path)
+    name = re.findall(r"is called (\w{8})", page.run(new).stderr)[0]
+    page.meant["DEVICE"] = name
+    add, join = page.next(), page.next()
+    with Terminal(office.first, *add) as holder:
+        holder.read_until("Type the four words")
+        looked = new.run(*join, words="not yet\n")
+        words = re.findall(r"Words +(\w+ \w+ \w+ \w+)", looked.stdout)[0]
+        holder.type(f"{words}\n")
+        holder.read_until("They run: quietway device approve")
+        assert holder.wait() == 0
+    assert f"{name} waits for another approval" in page.run(second.desk).stdout
+    page.run(second.desk, f"{words}\n")
+    assert new.run(*join, words="HARBOR\n").returncode == 0
+    page.run(office.first)
+    page.run(second.desk)
+    assert not page.commands
+
+
+def test_a_lost_laptop_is_replaced_as_the_page_says(relay: RelayProcess, tmp_path: Path) -> None:
+    office = open_office(relay, tmp_path)
+    lost = office.link("lost")
+    Path("line").write_text(lost.desk.run("agency", "ops", "request").stdout)
+    assert office.first.run("agency", "ops", "add", "line", "--approvals=1").returncode == 0
+    page = Page.open("replace-a-lost-laptop", tmp_path, DEVICE=lost.name)
+    assert lost.name in page.run(office.first).stdout
+    page.run(office.first, f"{lost.name}\n")
+    keys = re.findall(r"^([0-9a-f]{8})$", page.run(office.first).stdout, re.MULTILINE)
+    assert len(keys) == 2
+    asked = lost.desk.run("agency", "ops", "request")
+    page.meant["KEY"] = re.findall(r"is called (\w{8})", asked.stderr)[0]
+    assert "Ops holders: 1" in page.run(office.first, f"{page.meant['KEY']}\n").stdout
+    backup = office.first.run("backup", "harbor.backup", "--sheet", "backup.html")
+    assert backup.returncode == 0, backup.stderr
+    another = Desk(tmp_path / "another", office.first.passphrase_file)
+    page.run(another, f"{read_words(tmp_path / 'backup.html')}\n")
+    assert not page.commands
+
+
+def test_an_agency_is_recovered_as_the_page_says(relay: RelayProcess, tmp_path: Path) -> None:
+    office = open_office(relay, tmp_path)
+    words = write_custodians("ana", "ben")
+    with Client.open(office.first.home, passphrase=PASSPHRASE) as client:
+        sheet = client.agency.recovery_sheet(passphrase=PASSPHRASE)
+        keys = [Path(f"{name}.custodian").read_text("utf-8") for name in words]
+        file = client.agency.name_custodians(keys, 2, passphrase=PASSPHRASE)
+    Path("harbor.recovery").write_bytes(file.to_bytes())
+    page = Page.open(
+        "recover-an-agency",
+        tmp_path,
+        AGENCY=str(sheet.agency_id),
+        **{"https://relay.example.org": relay.url},
+    )
+    by_sheet = Desk(tmp_path / "by sheet", office.first.passphrase_file)
+    by_people = Desk(tmp_path / "by people", office.first.passphrase_file)
+    page.run(by_sheet, f"HARBOR\n{' '.join(sheet.words)}\n")
+    page.run(by_people, f"HARBOR\n{words['ben']}\n{words['ana']}\n")
+    page.run(by_people)
+    by_people.run(*page.next())
+    assert "not_authenticated" in by_sheet.run("inbox").stderr
+    assert not page.commands
