@@ -21,7 +21,17 @@ from ending import (
     temporary_folder,
 )
 from relay import RelayFailedError
-from scenes import founding, imported, referral, restart, status, who_sees_what
+from scenes import (
+    expired,
+    founding,
+    imported,
+    lost_laptop,
+    referral,
+    restart,
+    second_device,
+    status,
+    who_sees_what,
+)
 from tell import Teller
 from world import World
 
@@ -36,6 +46,9 @@ SCENES: Final[dict[str, ModuleType]] = {
     "referral": referral,
     "status": status,
     "restart": restart,
+    "second_device": second_device,
+    "lost_laptop": lost_laptop,
+    "expired": expired,
     "who_sees_what": who_sees_what,
 }
 NOT_TAKEN: Final = 2

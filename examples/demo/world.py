@@ -33,12 +33,14 @@ class Agency:
         program: Its program's code.
         client: Its device.
         home: The folder of its store.
+        passphrase: Of its device.
     """
 
     name: str
     program: str
     client: Client
     home: Path
+    passphrase: str
 
     @property
     def code(self) -> str:
@@ -75,6 +77,7 @@ class World:
         self.said: list[str] = []
         self.read: dict[str, list[str]] = {}
         self.referral_file: bytes | None = None
+        self.laptop: Client | None = None
         self._open = ExitStack()
         self._open.callback(self.relay.stop)
 
@@ -95,10 +98,10 @@ class World:
 
     def found(self, name: str, program: str, role: str, *, code: str) -> None:
         """Found an agency with its first device, in a store of its own."""
-        home = self.folder / program.lower()
+        home, passphrase = self.folder / program.lower(), f"demo passphrase of {program}"
         client = Client.found(
             home,
-            passphrase=f"demo passphrase of {program}",
+            passphrase=passphrase,
             relay=self.relay.url,
             enrolment_code=code,
             agency_code=program.partition("-")[0],
@@ -106,9 +109,13 @@ class World:
             roles=(role,),
             parameters=QUICK,
         )
-        agency = Agency(name, program, self._open.enter_context(client), home)
+        agency = Agency(name, program, self.keep_open(client), home, passphrase)
         self.agencies[agency.code] = agency
         self.read[agency.code] = []
+
+    def keep_open(self, client: Client) -> Client:
+        """Keep a device open until the end, and close it then."""
+        return self._open.enter_context(client)
 
     def remember(self, *words: str) -> None:
         """Remember words of contents, for the search at the end."""
