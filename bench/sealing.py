@@ -76,16 +76,38 @@ class Sealing:
         """
         if Suite.HYBRID not in available_suites():
             raise NotMeasuredError("the hybrid suite is not available here")
-        library = ctypes.util.find_library("sodium")
-        if library is None:
-            raise NotMeasuredError("there is no libsodium for the C loop")
-        loop = place.compile(SOURCE, libraries=("-ldl",))
-        turns = [_take_turn(loop, library) for _ in range(TURNS)]
+        loop = prepare_loop(place)
+        turns = [_take_turn(loop) for _ in range(TURNS)]
         return SealingTimes(*(median(times) * 1e6 / DEVICES for times in zip(*turns, strict=True)))
 
 
-def _take_turn(loop: Path, library: str) -> tuple[float, float, float, float]:
-    looped = _run_loop(loop, library)
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The C loop, compiled.
+
+    Attributes:
+        program: It.
+        library: The libsodium that it loads.
+    """
+
+    program: Path
+    library: str
+
+
+def prepare_loop(place: Place) -> Loop:
+    """Compile the C loop, once a run.
+
+    Raises:
+        NotMeasuredError: There is no libsodium, or no C compiler.
+    """
+    library = ctypes.util.find_library("sodium")
+    if library is None:
+        raise NotMeasuredError("there is no libsodium for the C loop")
+    return Loop(place.compile(SOURCE, libraries=("-ldl",)), library)
+
+
+def _take_turn(loop: Loop) -> tuple[float, float, float, float]:
+    looped = run_loop(loop, devices=DEVICES, passes=PASSES)
     box, hybrid = (_seal_to_all(suite, _make_keys(suite)) for suite in Suite)
     return looped, median(box[1:]), median(hybrid[1:]), hybrid[0]
 
@@ -105,10 +127,11 @@ def _seal_to_all(suite: Suite, keys: list[bytes]) -> list[float]:
     return times
 
 
-def _run_loop(loop: Path, library: str) -> float:
+def run_loop(loop: Loop, *, devices: int, passes: int) -> float:
+    """Let the C loop seal to new keys, and give the median of its passes in seconds."""
     inner = SEALED_BYTES - Suite.SEALED_BOX.seal_overhead
     done = subprocess.run(  # noqa: S603 - our own program
-        [str(loop), library, str(DEVICES), str(inner), str(PASSES)],
+        [str(loop.program), loop.library, str(devices), str(inner), str(passes)],
         capture_output=True,
         text=True,
         check=False,
