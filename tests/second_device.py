@@ -77,7 +77,6 @@ async def add_device(
     for row in partners:
         invitation = PartnerRecord.from_row(row).invitation
         agent.directory.pin(invitation.agency_id, invitation.root_key)
-    agent.touch_directory()
     await agent.settle()
     return agent
 

@@ -13,10 +13,11 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from quietway.auditing import audit
 from quietway.cases import CASE_ALIAS, CaseBook
 from quietway.clocks import Clocks
 from quietway.compared_clock import ComparedClock
-from quietway.engine import codec
+from quietway.engine import codec, receipts
 from quietway.engine.effects import Acknowledge, Submit
 from quietway.engine.inputs import (
     Accepted,
@@ -29,11 +30,19 @@ from quietway.engine.inputs import (
     Rejected,
     RetryKept,
     Started,
+    Ticked,
     Welcomed,
 )
+from quietway.engine.outbox import LANE_AWAITED
 from quietway.erasing import MOST_SKEW_MS
 from quietway.errors import (
+    AgencyRemoved,
+    AnotherLog,
     ClockError,
+    LaneAwaited,
+    LogForked,
+    LogRolledBack,
+    OverQuota,
     QuietwayError,
     RelayError,
     RelayRefused,
@@ -45,28 +54,38 @@ from quietway.errors import (
 from quietway.events import ConnectionBack, ConnectionLost, ErasingPaused
 from quietway.high_water import MemoryMark
 from quietway.holding import held_owners
+from quietway.keyring.batches import DIRECTORY, holds_batches, notes_batches
 from quietway.keyring.trust import Directory
-from quietway.lanes import LaneBook
+from quietway.lanes import GRANTED_LANE, NOT_FOUND, LaneBook, hand_over
 from quietway.locked import GONE
+from quietway.own.granting import note_granted
+from quietway.own.lane_keeping import date_former_invitations, open_lanes
+from quietway.own.rotating import go_on_rotating, rotate_where_due
 from quietway.own.standing import STANDING, Standing
 from quietway.own.within import take_in
+from quietway.partner_standing import PARTNER_STANDING, StandingBook, may_be_theirs
 from quietway.partners import PARTNER
 from quietway.pausing import pause_after
 from quietway.ports import Put
 from quietway.publishing import Publisher
-from quietway.records import CONTENT_KINDS, find_shelf
+from quietway.records import CONTENT_KINDS, MESSAGE, find_shelf
 from quietway.reports import SweepReport
-from quietway.settling import DIRECTORY, Settler
+from quietway.settling import LOG, Settler
+from quietway.spacing import Spacing, shuffle
 from quietway.store.shelved import ShelvedStore
 from quietway.sweeping import Sweeper
 from quietway.tally import Tally
+from quietway.withdrawing import Withdrawer
+from quietway.witnessing.view import LogView
 from quietway_crypto.errors import CryptoError
+from quietway_protocol.errors import ProtocolError
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.instants import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from quietway.engine.inputs import Returned
     from quietway.engine.state import State
     from quietway.high_water import Mark
     from quietway.keyring.keyring import Keyring
@@ -106,6 +125,7 @@ class Agent(Settler):
         relay: The way.
         publisher: What others need of this device.
         standing: What a linked device still waits for.
+        errands: What else is gone on with at each pass; each gives what is in its way.
     """
 
     def __init__(
@@ -121,6 +141,8 @@ class Agent(Settler):
         clock: Clock,
         entropy: Entropy,
         mark: Mark,
+        log: LogView | None = None,
+        standings: StandingBook | None = None,
     ) -> None:
         self.compared = ComparedClock(clock)
         super().__init__(
@@ -132,6 +154,8 @@ class Agent(Settler):
             store=store,
             clock=self.compared,
             entropy=entropy,
+            log=log or LogView(),
+            standings=standings,
         )
         self.relay = relay
         self.shelved = store
@@ -141,6 +165,8 @@ class Agent(Settler):
         self.standing = Standing()
         self.clocks = Clocks(clock, mark)
         self.sweeper = Sweeper(keyring, store)
+        self.withdrawer = Withdrawer(self)
+        self.errands: list[Callable[[], Awaitable[list[QuietwayError]]]] = []
         self._doubt_told: str | None = None
         self._sending = asyncio.Lock()
         self._syncing = asyncio.Lock()
@@ -172,14 +198,24 @@ class Agent(Settler):
             name_case=cases.own_case,
         )
         await _put_away_former(shelved)
-        kinds = (*codec.KINDS, DIRECTORY, PARTNER, STANDING)
+        kinds = (
+            *codec.KINDS,
+            DIRECTORY,
+            GRANTED_LANE,
+            LOG,
+            PARTNER,
+            PARTNER_STANDING,
+            STANDING,
+        )
         rows = {kind: await shelved.scan(kind) for kind in kinds}
         try:
             state = codec.restore(keyring.agency, keyring.device, rows)
             directory = Directory.restore({row.key: row.value for row in rows[DIRECTORY]})
-            lanes = LaneBook.restore(keyring, rows[PARTNER])
+            lanes = LaneBook.restore(keyring, rows[PARTNER], rows[GRANTED_LANE])
             standing = Standing.restore(rows[STANDING])
-        except (SchemaError, CryptoError, QuietwayError, ValueError):
+            log = LogView.restore({row.key: row.value for row in rows[LOG]})
+            standings = StandingBook.restore(rows[PARTNER_STANDING])
+        except (SchemaError, CryptoError, ProtocolError, QuietwayError, ValueError, KeyError):
             raise StoreDamaged("store") from None
         agent = cls(
             state=state,
@@ -192,10 +228,11 @@ class Agent(Settler):
             clock=clock,
             entropy=entropy,
             mark=mark or MemoryMark(),
+            log=log,
+            standings=standings,
         )
         directory.pin(keyring.agency, keyring.root_key)
         agent.standing = standing
-        agent.touch_directory()
         now = clock.now()
         accepted = [OlderCopyAccepted(now)] if accept_older_copy else []
         orphans = codec.find_orphans(state, rows[codec.PARCEL])
@@ -204,6 +241,9 @@ class Agent(Settler):
         # Without room nothing is erased now; what lies here is readable all the same.
         with suppress(StorageFull):
             await agent._sweep()
+            await agent.withdrawer.finish(standings.shut_out())
+            await go_on_rotating(agent)
+            await date_former_invitations(agent)
         await take_in(agent)
         return agent
 
@@ -211,6 +251,11 @@ class Agent(Settler):
     def root_key(self) -> bytes:
         """The root public key of this device's own agency."""
         return self.directory.root_key(self.keyring.agency)
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the relay's operator removed this agency: it lets its devices in no more."""
+        return self.directory.is_removed(self.keyring.agency)
 
     async def check_clock(self) -> None:
         """Compare this machine's clock with the relay's, unless that was done a moment ago.
@@ -231,21 +276,41 @@ class Agent(Settler):
             await self._hear_clocks()
         return await self._sweep()
 
-    async def pull_directory(self) -> tuple[QuietwayError, ...]:
-        """Read the directory to its end; returns what was refused of it."""
+    async def pull_directory(self, tally: Tally | None = None) -> tuple[QuietwayError, ...]:
+        """Read the directory to its end; returns what was refused of it.
+
+        Each page is on the disk before the next is asked for, so that a first reading that was cut
+        off goes on where it was.
+        """
         problems: list[QuietwayError] = []
-        for _ in range(_MOST_PAGES):
-            before = self.directory.cursor
-            page = await self.relay.directory(before)
-            problems += self.directory.apply(page, now=self.clock.now())
-            if page.entries:
-                self.touch_directory()
-            if not page.more or self.directory.cursor <= before:
-                break
+        if self.log.is_stopped:
+            # Nothing is taken in on the word of a log that was proved to have two faces.
+            problems.append(LogForked())
+        else:
+            problems += await self._read_directory(tally)
+        problems += await audit(self)
         # Whoever was unknown may be known now. Only here, so that no arrival causes a request.
         await self.settle(RetryKept(self.clock.now()))
         await take_in(self)
         return tuple(problems)
+
+    async def _read_directory(self, tally: Tally | None) -> list[QuietwayError]:
+        problems: list[QuietwayError] = []
+        for _ in range(_MOST_PAGES):
+            before = self.directory.cursor
+            page = await self.relay.directory(before, log_size=self.log.size)
+            try:
+                logged, refused = self.log.admit(page, now=self.clock.now())
+            except (AnotherLog, LogRolledBack) as problem:
+                # The cursor stays, so that nothing is missed when the relay shows its log again.
+                return [*problems, problem]
+            problems += [*refused, *self.directory.apply(logged, now=self.clock.now())]
+            if tally is not None:
+                tally.advance(len(page.entries))
+            if not page.more or self.directory.cursor <= before:
+                break
+            await self.settle()
+        return problems
 
     async def say(self, composed: Compose) -> QuietwayError | None:
         """Write a message down, and send it where that is possible; returns why it was not.
@@ -270,6 +335,26 @@ class Agent(Settler):
         """Publish what is not published yet, where that is possible; returns why it was not."""
         return await self._try(self._publish())
 
+    async def take_secret(self) -> None:
+        """Go by the agency's secret that another of its devices told, from now on.
+
+        A device that has just been linked opens lanes of it after it has read its mailbox: what
+        was told with it says who the partners are, and which of them are paused.
+        """
+        await go_on_rotating(self)
+        is_new, self.standing.awaits_secret = self.standing.awaits_secret, False
+        if not is_new:
+            await self.publish_what_is_new()
+
+    async def answer_revocation(self) -> None:
+        """Draw a new secret where this device has just revoked another, and open lanes of it.
+
+        What the network is in the way of is done by the next synchronisation.
+        """
+        if await self._try(rotate_where_due(self, at_once=True)) is None:
+            await self.publish_what_is_new()
+            await self.send_what_waits()
+
     async def flush(self) -> None:
         """Send what waits, in order.
 
@@ -278,7 +363,18 @@ class Agent(Settler):
         """
         async with self._sending:
             await self.check_clock()
+            with suppress(RelayRefused):
+                # A relay that gives nothing back, or is too busy, still takes what is new.
+                await self.withdrawer.ask()
             await self._submit_all(await self.settle(Flush(self.clock.now())))
+
+    async def ask_back(self) -> tuple[tuple[Returned, ...], QuietwayError | None]:
+        """Ask the relay for what is to be given back; returns what it said, and why not more."""
+        async with self._sending:
+            try:
+                return await self.withdrawer.ask(), None
+            except (RelayError, StorageFull) as problem:
+                return (), problem
 
     async def synchronise(
         self, progress: Callable[[SyncProgress], None] | None = None
@@ -316,18 +412,26 @@ class Agent(Settler):
                 await self._live_with(mailbox)
             except RelayError as problem:
                 if failures == 0:
-                    self.tell(ConnectionLost(str(problem)))
+                    told = AgencyRemoved(self.keyring.agency_code) if self.is_removed else problem
+                    self.tell(ConnectionLost(str(told)))
                 failures += 1
             await self.clock.sleep(pause_after(failures, self.entropy))
 
     async def read_rows(self) -> tuple[Put, ...]:
-        """Read every row as it lies, content under its record keys, between two settlings."""
+        """Read every row as it lies, content under its record keys, between two settlings.
+
+        Left out is what everyone's devices have published: a restored device reads it anew, and it
+        would be most of all.
+        """
         rows: list[Put] = []
         async with self._turn:
             for kind in await self.shelved.inner.kinds():
-                rows += [
-                    Put(kind, row.key, row.value) for row in await self.shelved.inner.scan(kind)
-                ]
+                if not holds_batches(kind):
+                    rows += [
+                        Put(kind, row.key, row.value)
+                        for row in await self.shelved.inner.scan(kind)
+                        if not notes_batches(kind, row.key)
+                    ]
         return tuple(rows)
 
     async def aclose(self) -> None:
@@ -358,16 +462,28 @@ class Agent(Settler):
             await self.publisher.finish_enrolling()
         tally.reach("directory")
         with tally.going_on():
-            tally.problems += await self.pull_directory()
+            tally.problems += await self.pull_directory(tally)
+        if self.is_removed:
+            if not any(isinstance(problem, AgencyRemoved) for problem in tally.problems):
+                tally.problems.append(AgencyRemoved(self.keyring.agency_code))
+            return
         tally.reach("publish")
         with tally.going_on():
-            await self._publish()
+            await self.publisher.publish(now=self.clock.now())
         with tally.going_on():
             await self._read_mailbox(tally)
+        # After the mailbox: what the agency's other devices did decides which lanes are open.
+        with tally.going_on():
+            await rotate_where_due(self)
+            await open_lanes(self)
         if self.state.reading.copied:
             tally.problems.append(StoreRolledBack())
         tally.reach("outbox", total=self.count_waiting())
+        await self._give_receipts()
         await self.flush()
+        with tally.going_on():
+            tally.problems += await self._run_errands()
+        await note_granted(self)
 
     async def _read_mailbox(self, tally: Tally) -> None:
         mailbox = await self._connect(live=False)
@@ -445,43 +561,123 @@ class Agent(Settler):
         await self._compare_and_sweep()
         await self.publisher.finish_enrolling()
         await self.pull_directory()
+        if self.is_removed:
+            return
+        await rotate_where_due(self)
         await self._publish()
+        await self._give_receipts()
         await self.flush()
+        await note_granted(self)
+        await self._run_errands()
+
+    async def _run_errands(self) -> list[QuietwayError]:
+        problems: list[QuietwayError] = []
+        for errand in self.errands:
+            problems += await errand()
+        return problems
+
+    async def _give_receipts(self) -> None:
+        """Let the receipts for each partner that can be written to do what is due."""
+        now = self.clock.now()
+        due = receipts.find_due(self.state, self._list_writable(now), now)
+        if due:
+            entropy = self.entropy.draw(receipts.ENTROPY_BYTES * len(due))
+            await self.settle(Ticked(now, due, entropy))
+
+    def _list_writable(self, now: Instant) -> tuple[AgencyId, ...]:
+        return tuple(
+            agency
+            for agency in self.lanes.partners
+            if self.directory.devices_of(agency) and not self.answers.find_hindrance(agency, now)
+        )
 
     async def _publish(self) -> None:
-        await self.publisher.publish(now=self.clock.now(), lanes=not self.standing.awaits_secret)
+        await self.publisher.publish(now=self.clock.now())
+        await open_lanes(self)
+
+    def is_shut_invitation(self, label: str, made: Instant) -> bool:
+        """Say whether an invitation opens no lane now: a paused partner may hold it."""
+        shut_out = self.standings.shut_out()
+        called = {agency: self._call(agency) for agency in self.lanes.partners}
+        return may_be_theirs(
+            label,
+            made,
+            shut_out=[name for agency in called if agency in shut_out for name in called[agency]],
+            others=[name for agency in called if agency not in shut_out for name in called[agency]],
+            at=self.standings.shut_out_at,
+        )
+
+    def _call(self, agency: AgencyId) -> frozenset[str]:
+        """Give all that a partner may be called."""
+        record = self.lanes.partners[agency]
+        programs = {held.program for held in self.directory.devices_of(agency)}
+        return frozenset({record.label, record.invitation.agency_code, *programs})
 
     async def _keep_directory(self) -> None:
-        self.touch_directory()
         await self.settle()
 
     async def _submit_all(self, deeds: Iterable[ForRelay]) -> None:
         """Hand over what is ready; where the relay blames one of a batch, the others go again."""
+        spacing = Spacing(self.clock, self.entropy)
         for _ in range(_MOST_ROUNDS):
-            if not await self._submit(deeds):
+            if not await self._submit(deeds, spacing):
                 return
             deeds = await self.settle(Flush(self.clock.now()))
 
-    async def _submit(self, deeds: Iterable[ForRelay]) -> bool:
+    async def _submit(self, deeds: Iterable[ForRelay], spacing: Spacing) -> bool:
         again = False
-        for agency, parcels in _by_agency(deeds).items():
-            # One agency at a time, so that no request shows who else is written to.
-            capability = self.lanes.capability(agency, self.clock.now())
-            for start in range(0, len(parcels), BATCH_RECORDS):
-                batch = parcels[start : start + BATCH_RECORDS]
-                again = await self._submit_batch(capability, batch) or again
+        alarms, routine = _by_agency(deeds, urgent=True), _by_agency(deeds, urgent=False)
+        for agency, parcels in alarms.items():
+            again = await self._submit_to(agency, parcels, urgent=True) or again
+        former: AgencyId | None = None
+        for agency, parcels in shuffle(routine.items(), self.entropy):
+            if former is not None:
+                await spacing.pause()
+            former = agency
+            again = await self._submit_to(agency, parcels, urgent=False) or again
         return again
 
-    async def _submit_batch(self, capability: bytes, batch: tuple[Parcel, ...]) -> bool:
+    async def _submit_to(
+        self, agency: AgencyId, parcels: tuple[Parcel, ...], *, urgent: bool
+    ) -> bool:
+        if self.standings.hindrance(agency):
+            # It was paused after this was sealed.
+            return False
+        # One agency at a time, so that no request shows who else is written to.
         try:
-            await self.relay.submit(capability, [parcel.record for parcel in batch])
+            ways = self.lanes.ways(agency, self.clock.now(), urgent=urgent)
+        except LaneAwaited:
+            await self.settle(Rejected(self.clock.now(), parcels, LANE_AWAITED))
+            return False
+        again = False
+        for start in range(0, len(parcels), BATCH_RECORDS):
+            batch = parcels[start : start + BATCH_RECORDS]
+            again = await self._submit_batch(agency, ways, batch) or again
+        return again
+
+    async def _submit_batch(
+        self, agency: AgencyId, ways: tuple[tuple[bytes, ...], ...], batch: tuple[Parcel, ...]
+    ) -> bool:
+        try:
+            await hand_over(self.relay, ways, [parcel.record for parcel in batch])
+        except OverQuota as refusal:
+            # What comes before the first too many still goes; all that comes after it waits.
+            fits = refusal.index or 0
+            await self.settle(self._reject(batch[fits:], refusal, refusal.code, None))
+            return fits > 0
         except RelayRefused as refusal:
-            wait = SECOND * (refusal.retry_after or 0)
-            now = self.clock.now()
-            await self.settle(Rejected(now, batch, refusal.code, refusal.index, wait))
+            no_lane = refusal.code == NOT_FOUND and self.lanes.granted(agency) is None
+            code = LANE_AWAITED if no_lane else refusal.code
+            await self.settle(self._reject(batch, refusal, code, refusal.index))
             return refusal.index is not None and len(batch) > 1
         await self.settle(Accepted(self.clock.now(), batch))
         return False
+
+    def _reject(
+        self, parcels: tuple[Parcel, ...], refusal: RelayRefused, code: str, blamed: int | None
+    ) -> Rejected:
+        wait = SECOND * (refusal.retry_after or 0)
+        return Rejected(self.clock.now(), parcels, code, blamed, wait)
 
     async def _try(self, work: Awaitable[None]) -> RelayError | StorageFull | None:
         try:
@@ -514,6 +710,9 @@ class Agent(Settler):
         entries = frozenset(key for kind, key in swept.rows if kind == codec.OUTBOX)
         if entries:
             await self.settle(Forgotten(self.clock.now(), entries))
+        if swept.problem is None:
+            gone = frozenset(key for kind, key in swept.rows if kind in {codec.OUTBOX, MESSAGE})
+            await self.withdrawer.drop_due(self.clocks.demand(), gone)
         return SweepReport(swept.epochs, swept.records, len(swept.rows), swept.problem)
 
     def _tell_doubt(self, report: SweepReport) -> None:
@@ -573,9 +772,9 @@ def _raise_what_stops(report: SyncReport) -> None:
             raise problem
 
 
-def _by_agency(deeds: Iterable[ForRelay]) -> dict[AgencyId, tuple[Parcel, ...]]:
+def _by_agency(deeds: Iterable[ForRelay], *, urgent: bool) -> dict[AgencyId, tuple[Parcel, ...]]:
     grouped: dict[AgencyId, tuple[Parcel, ...]] = {}
     for deed in deeds:
-        if isinstance(deed, Submit):
+        if isinstance(deed, Submit) and deed.urgent == urgent:
             grouped[deed.agency] = (*grouped.get(deed.agency, ()), *deed.parcels)
     return grouped

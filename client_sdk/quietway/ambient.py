@@ -51,6 +51,10 @@ class SystemClock:
         """Return when that many seconds have passed."""
         await asyncio.sleep(seconds)
 
+    async def rest(self, seconds: float) -> None:
+        """Let a few seconds pass that nobody waits for."""
+        await self.sleep(seconds)
+
 
 class SystemEntropy:
     """The operating system's randomness."""

@@ -2,8 +2,8 @@
 
 Everything here happens inside the device. Sealing takes the directory's word only for what it has
 verified, uses the live key and no other, and never goes below a suite that was once used for a
-device, nor to an agency whose manifest nobody vouched for lately: then it says why it did not seal
-instead.
+device, nor to an agency that is paused, or whose manifest nobody vouched for lately: then it says
+why it did not seal instead.
 
 Spec: docs/spec/envelope.md, "Sealed" and "Opening"; docs/spec/keys.md, "Epoch batches and
 freshness".
@@ -24,6 +24,7 @@ from quietway.engine.inputs import (
     SealedCopy,
     Unsealed,
 )
+from quietway.partner_standing import StandingBook
 from quietway.sealing import (
     SUITE_REFUSED,
     OpeningRefused,
@@ -33,6 +34,7 @@ from quietway.sealing import (
     open_envelope,
     seal_message,
 )
+from quietway.witnessing.view import LogView
 from quietway_crypto.errors import CryptoError
 from quietway_crypto.suites import available_suites
 from quietway_schemas.content.registry import parse_content
@@ -67,17 +69,21 @@ class _NotSealed(Exception):
 
 
 class Answers:
-    """Answers for one device.
+    """Answers for one device."""
 
-    Attributes:
-        touched: True while the directory holds something that is not in the store yet.
-    """
-
-    def __init__(self, keyring: Keyring, directory: Directory, entropy: Entropy) -> None:
-        self.touched = True
+    def __init__(
+        self,
+        keyring: Keyring,
+        directory: Directory,
+        entropy: Entropy,
+        log: LogView | None = None,
+        standings: StandingBook | None = None,
+    ) -> None:
+        self._log = log or LogView()
         self._keyring = keyring
         self._directory = directory
         self._entropy = entropy
+        self._standings = StandingBook() if standings is None else standings
         self._suites = tuple(sorted(int(suite) for suite in available_suites()))
         self._reader = Reader(
             agency=keyring.agency,
@@ -93,7 +99,7 @@ class Answers:
         """Say which devices of the agencies may receive this now, one's own agency's included."""
         mine = self._keyring.agency
         agencies = dict.fromkeys((*asked.to, mine))
-        hindered = {agency: self._directory.hindrance(agency, now) for agency in asked.to}
+        hindered = {agency: self.find_hindrance(agency, now) for agency in asked.to}
         found = {
             agency: () if hindered.get(agency) else self.find_eligible(agency, asked)
             for agency in agencies
@@ -108,7 +114,12 @@ class Answers:
             reason=max(hindered.values(), default="") or UNREACHABLE,
             manifest_version=max(1, self._directory.manifest_version(mine)),
             entropy=self._entropy.draw(2 * _ID_BYTES),
+            checkpoint=self._log.gossip,
         )
+
+    def find_hindrance(self, agency: AgencyId, now: Instant) -> str:
+        """Say why nothing may be sealed to an agency now: `paused`, or as the directory says."""
+        return self._standings.hindrance(agency) or self._directory.hindrance(agency, now)
 
     def find_eligible(self, agency: AgencyId, asked: Address) -> tuple[VerifiedDevice, ...]:
         """Find the devices of an agency whose roles may receive this, of those that are named."""
@@ -150,23 +161,25 @@ class Answers:
         self, asked: Seal, agency: AgencyId, device: DeviceId, now: Instant
     ) -> SealedCopy:
         held = self._directory.device(agency, device)
-        hindrance = self._directory.hindrance(agency, now)
+        hindrance = self.find_hindrance(agency, now)
         if hindrance or held is None:
             raise _NotSealed(hindrance or UNREACHABLE)
         recipient = self._find_recipient(held, asked.class_, now)
+        envelope_id = EnvelopeId(self._entropy.draw(_ID_BYTES))
+        secret = self._entropy.draw(_SECRET_BYTES)
         try:
             record = seal_message(
                 asked.core,
                 class_=asked.class_,
                 recipient=recipient,
                 identity=self._keyring.identity,
-                envelope_id=EnvelopeId(self._entropy.draw(_ID_BYTES)),
-                withdraw_secret=self._entropy.draw(_SECRET_BYTES),
+                envelope_id=envelope_id,
+                withdraw_secret=secret,
             )
         except CryptoError:
             raise _NotSealed(UNREACHABLE) from None
         self._raise_floor(device, recipient.suite)
-        return SealedCopy(device, recipient.epoch, record.pack())
+        return SealedCopy(device, recipient.epoch, record.pack(), secret)
 
     def _find_recipient(
         self, held: VerifiedDevice, class_: EnvelopeClass, now: Instant
@@ -183,7 +196,6 @@ class Answers:
     def _raise_floor(self, device: DeviceId, suite: int) -> None:
         if self._directory.suite_floor(device) < suite:
             self._directory.raise_suite_floor(device, suite)
-            self.touched = True
 
 
 def choose_suite(mine: Sequence[int], theirs: Sequence[int], *, floor: int) -> int:

@@ -25,10 +25,15 @@ from quietway.backup import make_backup
 from quietway.clocks import Clocks
 from quietway.doctor import examine
 from quietway.errors import DeviceLocked
+from quietway.faces.access import AsyncAccess
+from quietway.faces.attachments import AsyncAttachments
+from quietway.faces.dictionary import AsyncDictionary
+from quietway.faces.log import AsyncLog
 from quietway.faces.messages import AsyncMessages
 from quietway.faces.partners import AsyncPartners
 from quietway.faces.referrals import AsyncReferrals
 from quietway.faces.status import AsyncStatus
+from quietway.faces.withdrawing import withdraw
 from quietway.fingerprint import show_fingerprint, show_words
 from quietway.founding import Ports, found_device, open_device
 from quietway.high_water import MarkFile
@@ -56,7 +61,14 @@ if TYPE_CHECKING:
     from quietway.linking import DeviceOffer, DeviceRequest
     from quietway.ports import Clock, Entropy, Store
     from quietway.recovery_file import RecoveryFile
-    from quietway.reports import Finding, OutboxEntry, SyncProgress, SyncReport
+    from quietway.reports import (
+        Finding,
+        OutboxEntry,
+        Sent,
+        SyncProgress,
+        SyncReport,
+        Withdrawal,
+    )
     from quietway.wiping import Wiped
     from quietway_crypto.passphrase import PassphraseParameters
     from quietway_schemas.ids import AgencyId, DeviceId
@@ -71,9 +83,13 @@ class AsyncClient:
         referrals: Referrals: sent, answered, followed.
         status: Status indicators.
         messages: Short texts.
+        attachments: Files beside messages.
         devices: The agency's own devices, how they come and how they leave.
         agency: Who decides for the agency, and the review of permissions.
         retention: Legal holds, and the erasing of what has expired.
+        log: The relay's transparency log, alarms about it, and evidence.
+        dictionary: Which words the agencies have agreed to.
+        access: Who looked at what.
     """
 
     def __init__(self, agent: Agent, home: Path, ports: Ports) -> None:
@@ -86,9 +102,13 @@ class AsyncClient:
         self.referrals = AsyncReferrals(agent)
         self.status = AsyncStatus(agent)
         self.messages = AsyncMessages(agent)
+        self.attachments = AsyncAttachments(agent, home)
         self.devices = AsyncDevices(agent)
         self.agency = AsyncAgency(agent)
         self.retention = AsyncRetention(agent)
+        self.log = AsyncLog(agent)
+        self.dictionary = AsyncDictionary(agent)
+        self.access = AsyncAccess(agent)
 
     @classmethod
     async def found(
@@ -463,6 +483,25 @@ class AsyncClient:
     async def outbox(self) -> list[OutboxEntry]:
         """List what was said here lately, oldest first, and how far it has come."""
         return list_outbox(self._agent)
+
+    async def withdraw(self, sent: Sent | bytes) -> Withdrawal:
+        """Take a message of this device back, as far as nobody has fetched it.
+
+        What was not sent yet never is. What the relay still holds is deleted there; a device that
+        acknowledged its copy has it. Without the network it is asked for later. Readers of the
+        conversation see that something is missing in it.
+
+        Args:
+            sent: What `send` returned, or its `local_id`.
+
+        Returns:
+            What became of each device's copy.
+
+        Raises:
+            NotFound: There is no such message, or nothing of it can be taken back any more.
+            StorageFull: There is no room. Nothing was changed.
+        """
+        return await withdraw(self._agent, sent)
 
     async def sync(self, progress: Callable[[SyncProgress], None] | None = None) -> SyncReport:
         """Do one whole pass: publish keys, read the directory and the mailbox, send what waits.

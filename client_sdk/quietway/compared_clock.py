@@ -49,3 +49,7 @@ class ComparedClock:
     async def sleep(self, seconds: float) -> None:
         """Return when that many seconds have passed."""
         await self._clock.sleep(seconds)
+
+    async def rest(self, seconds: float) -> None:
+        """Let a few seconds pass that nobody waits for."""
+        await self._clock.rest(seconds)

@@ -8,10 +8,11 @@ Spec: schemas/README.md, "Content".
 
 from __future__ import annotations
 
+from quietway_schemas.content.attachment import AttachmentFile
 from quietway_schemas.content.audience import AudienceList
 from quietway_schemas.content.base import ContentModel
 from quietway_schemas.content.message import MessageText
-from quietway_schemas.content.receipt import ReceiptOpened, ReceiptStored
+from quietway_schemas.content.receipt import ReceiptCover, ReceiptOpened, ReceiptStored
 from quietway_schemas.content.referral import (
     Episode,
     Receiving,
@@ -26,7 +27,7 @@ from quietway_schemas.content.referral import (
     VspContact,
 )
 from quietway_schemas.content.status import StatusIndicator
-from quietway_schemas.errors import ContentError
+from quietway_schemas.errors import ContentError, IdError
 from quietway_schemas.ids import (
     AgencyId,
     CaseRef,
@@ -38,6 +39,7 @@ from quietway_schemas.ids import (
 
 __all__ = [
     "AgencyId",
+    "AttachmentFile",
     "AudienceList",
     "CaseRef",
     "ContentError",
@@ -45,8 +47,10 @@ __all__ = [
     "ConversationId",
     "DeviceId",
     "Episode",
+    "IdError",
     "MessageId",
     "MessageText",
+    "ReceiptCover",
     "ReceiptOpened",
     "ReceiptStored",
     "Receiving",

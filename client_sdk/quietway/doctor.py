@@ -7,10 +7,13 @@ Spec: docs/reference/sdk.md.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from quietway.agent import compare_clocks
+from quietway.engine.inbox import MOST_ATTEMPTS
 from quietway.errors import (
+    AgencyRemoved,
     DirectoryStale,
     IdentityChanged,
     QuietwayError,
@@ -23,11 +26,13 @@ from quietway.history import count_notices
 from quietway.own.findings import (
     look_at_devices,
     look_at_holders,
+    look_at_log,
     look_at_review,
     look_at_root,
 )
 from quietway.publishing import NOT_ENROLLED
 from quietway.reports import Finding
+from quietway.sealing import PENDING, STRANGER, UNDECRYPTABLE, UNKNOWN_SIGNER
 from quietway.speaking import list_outbox, list_partners
 from quietway_crypto.suites import available_suites
 from quietway_schemas.envelope import SUITE_HYBRID, EnvelopeClass
@@ -44,6 +49,27 @@ _OUT: Final = (
 )
 
 
+_KEPT: Final = {
+    PENDING: "signed by a device of a partner that the directory does not show yet",
+    STRANGER: "from an agency whose invitation was not accepted here",
+    UNDECRYPTABLE: f"that did not open (tried {MOST_ATTEMPTS} times, then given up)",
+}
+_GIVEN_UP: Final = {
+    "bad_content": "said what this version does not know",
+    "bad_time": "named a time that can't be",
+    "expired": "came after their end",
+    "forged": "were not signed by whom they name",
+    "forked": "told a second story at one place",
+    "not_addressed_to_me": "were meant for others",
+    "quarantined": "were signed by a device that had left its agency",
+    "suite_refused": "were sealed more weakly than agreed",
+    UNDECRYPTABLE: "never opened",
+    UNKNOWN_SIGNER: "were signed by a device that its agency does not know",
+    PENDING: "could not be kept, as too many wait here",
+    STRANGER: "could not be kept, as too many wait here",
+}
+
+
 async def examine(agent: Agent) -> list[Finding]:
     """Look at everything, the nearest first."""
     looks: tuple[Callable[[Agent], Awaitable[Finding]], ...] = (
@@ -55,11 +81,13 @@ async def examine(agent: Agent) -> list[Finding]:
         _look_at_keys,
         _look_at_partners,
         _look_at_outbox,
+        _look_at_kept,
         _look_at_notices,
         look_at_root,
         look_at_holders,
         look_at_devices,
         look_at_review,
+        look_at_log,
     )
     return [await look(agent) for look in looks]
 
@@ -109,6 +137,8 @@ async def _look_at_erasing(agent: Agent) -> Finding:
 
 
 async def _look_at_manifest(agent: Agent) -> Finding:
+    if agent.is_removed:
+        return _from_problem("this agency's manifest", AgencyRemoved(agent.keyring.agency_code))
     expires = agent.directory.manifest_expires(agent.keyring.agency)
     days = (expires - agent.clock.now()) // DAY
     ok = days > 0
@@ -122,12 +152,13 @@ async def _look_at_manifest(agent: Agent) -> Finding:
 
 async def _look_at_keys(agent: Agent) -> Finding:
     now = agent.clock.now()
-    device = agent.keyring.device
-    suite = max(int(suite) for suite in available_suites())
+    keyring = agent.keyring
     lacking = [
         class_.name.lower()
         for class_ in EnvelopeClass
-        if agent.directory.epoch_key(device, class_, class_.epoch_of(now), suite) is None
+        if not agent.directory.has_published(
+            keyring.device, class_, class_.epoch_of(now), agency=keyring.agency
+        )
     ]
     return Finding(
         "keys for receiving",
@@ -141,6 +172,8 @@ async def _look_at_partners(agent: Agent) -> Finding:
     partners, now = list_partners(agent), agent.clock.now()
     for partner in partners:
         match agent.directory.hindrance(partner.agency_id, now):
+            case "agency_removed":
+                return _from_problem("partners", AgencyRemoved(partner.agency_code))
             case "identity_changed":
                 return _from_problem("partners", IdentityChanged(partner.agency_code))
             case "stale_directory":
@@ -159,6 +192,7 @@ async def _look_at_partners(agent: Agent) -> Finding:
 async def _look_at_outbox(agent: Agent) -> Finding:
     entries = list_outbox(agent)
     late = [entry for entry in entries if entry.state == "expired_unsent"]
+    unread = [entry for entry in entries if entry.state == "expired_unread"]
     stuck = [entry for entry in entries if entry.state == "unreachable"]
     waiting = sum(entry.state in {"not_yet_sent", "sealed"} for entry in entries)
     if late:
@@ -168,18 +202,39 @@ async def _look_at_outbox(agent: Agent) -> Finding:
             f"{len(late)} messages could not be sent in time.",
             "Tell their recipients by another way, or write them again.",
         )
+    if unread:
+        return Finding(
+            "outbox",
+            False,  # noqa: FBT003 - as above
+            f"Nobody has confirmed {len(unread)} messages before they expired.",
+            "Ask their recipients by another way; they may have switched receipts off.",
+        )
     if stuck:
         return _from_problem("outbox", Unreachable((*stuck[0].waiting_for, "A device")[0]))
     return Finding("outbox", True, f"{waiting} messages wait to be sent.")  # noqa: FBT003 - as above
 
 
+async def _look_at_kept(agent: Agent) -> Finding:
+    kept = Counter(held.reason for held in agent.state.kept.values())
+    told = [f"{count} {_KEPT[reason]}" for reason, count in sorted(kept.items())]
+    return Finding(
+        "envelopes that wait here",
+        not kept,
+        f"{'; '.join(told)}." if told else "None.",
+        "They are tried again at each synchronisation. Run one; if they stay, ask your partners "
+        "whether they added a device, and accept an invitation that is still open."
+        if kept
+        else "",
+    )
+
+
 async def _look_at_notices(agent: Agent) -> Finding:
     counts = await count_notices(agent)
-    told = ", ".join(f"{reason}: {count}" for reason, count in sorted(counts.items()))
+    told = [f"{count} {_GIVEN_UP.get(reason, reason)}" for reason, count in sorted(counts.items())]
     return Finding(
         "envelopes given up",
         not counts,
-        told or "None.",
+        f"{'; '.join(told)}." if told else "None.",
         "Some may be from agencies you have not accepted yet; ask your partners." if counts else "",
     )
 

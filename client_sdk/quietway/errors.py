@@ -16,16 +16,27 @@
     ├── RelayError                the way to the relay
     │   ├── RelayUnreachable      nothing is lost; it is tried again
     │   ├── RelayRefused          with the relay's problem code
+    │   │   └── OverQuota         as much as this device may send in a week was sent
     │   ├── InsecureRelay         http:// beyond this machine
     │   └── ClockError            this machine's clock is wrong
     ├── ClockDoubted              nothing is erased by this machine's clock
     ├── TrustError                who is who
+    │   ├── AgencyRemoved         the relay's operator ended its place there
+    │   ├── AnotherLog            signed by another log than the one that is pinned here
     │   ├── UnknownPartner        no invitation of theirs was accepted
     │   ├── IdentityChanged       not the root key that was compared
     │   ├── FingerprintDiffers    what was read out is not the root key held here
     │   ├── DirectoryRefused      the relay served what its signer did not sign, or something older
+    │   ├── EvidenceRefused       a file does not prove that a log showed two faces
+    │   ├── LogForked             the log was proved to show two faces
+    │   ├── LogRolledBack         the log shows less, or something else, than it did before
     │   ├── DirectoryStale        nobody vouched for an agency's devices for a week
+    │   ├── DictionaryRefused     the agencies have not agreed to it, or it is no such file
     │   ├── OutpacedByColleague   another ops holder changed the manifest first
+    │   ├── NotTakenIn            their relay lets nothing of this agency through to them
+    │   ├── PartnerPaused         this agency shares nothing with them now
+    │   ├── PartnerEnded          it ended that, and only saying so undoes it
+    │   ├── LaneAwaited           an agency has not given this device the right to send yet
     │   └── Unreachable           a device without a live epoch key
     ├── RecoveryError             what brings an agency or a device back
     │   ├── WordsRefused          not the words that were written down
@@ -44,6 +55,10 @@
     │   ├── SecretAwaited         a linked device can't invite yet
     │   ├── SnapshotAwaited       a linked device does not know the cases yet
     │   └── SnapshotRefused       not approved, changed, or another device's
+    ├── AttachmentError           a file beside a message
+    │   ├── AttachmentGone        the relay does not have it any more
+    │   ├── AttachmentRefused     not, byte for byte, what was sent
+    │   └── AttachmentUnfit       it can't be read, sent or written as it is
     ├── NotFound                  no such referral, message or case in this store
     └── ImportRefused             a file that can't become a referral, with reason and field
 
@@ -209,6 +224,24 @@ class RelayRefused(RelayError):
         self.retry_after = retry_after
 
 
+class OverQuota(RelayRefused):
+    """As much as one device may send to an agency in a week was sent. What waits goes out later.
+
+    Args:
+        retry_after: Seconds until it is tried again, or None.
+        index: Which record of a batch was the first too many, or None.
+    """
+
+    def __init__(self, retry_after: int | None = None, *, index: int | None = None) -> None:
+        super().__init__(
+            "over_quota",
+            "This device has sent as much as it may for now. What waits is kept, and goes out "
+            "later by itself; send less meanwhile.",
+            index=index,
+            retry_after=retry_after,
+        )
+
+
 class InsecureRelay(RelayError):
     """The relay's address would send everything in the clear."""
 
@@ -267,6 +300,22 @@ class TrustError(QuietwayError):
     """Something about who is who."""
 
 
+class AgencyRemoved(TrustError):
+    """The relay's operator removed an agency. Nothing is sent to it, or by it, any more.
+
+    Attributes:
+        agency: The agency, by its code where that is known.
+    """
+
+    def __init__(self, agency: str) -> None:
+        super().__init__(
+            f"The relay's operator removed {agency}, so nothing is sent to or from it here. What "
+            "was opened stays readable. Ask the operator why, by a number you already had; to come "
+            "back, the agency is founded anew and compared anew."
+        )
+        self.agency = agency
+
+
 class UnknownPartner(TrustError):
     """No invitation of that agency was accepted here."""
 
@@ -289,6 +338,22 @@ class IdentityChanged(TrustError):
         self.agency = agency
 
 
+class AnotherLog(TrustError):
+    """A page or an invitation is of another log than the one that this device has pinned.
+
+    Attributes:
+        shown_by: `relay`, `invitation` or `offer`.
+    """
+
+    def __init__(self, shown_by: str) -> None:
+        super().__init__(
+            f"The {shown_by} shows another log than the one that this device relies on, so nothing "
+            "of it was taken in. Call someone you know at the partner's and compare what `quietway "
+            "log show` says there and here; tell the relay's operator."
+        )
+        self.shown_by = shown_by
+
+
 class FingerprintDiffers(TrustError):
     """What an agency read out is not the root key that is pinned here."""
 
@@ -306,7 +371,7 @@ class DirectoryRefused(TrustError):
 
     Attributes:
         agency: Whose object it was.
-        reason: `forged`, `rolled_back`, `expired` or `malformed`.
+        reason: `forged`, `rolled_back`, `expired`, `malformed` or `not_logged`.
     """
 
     def __init__(self, agency: str, reason: str) -> None:
@@ -316,6 +381,56 @@ class DirectoryRefused(TrustError):
         )
         self.agency = agency
         self.reason = reason
+
+
+_PROVES_NOTHING: Final = {
+    "malformed": "It is not an evidence file as it was made: ask for it once more.",
+    "forged": "A checkpoint in it is not signed by the log key that it names.",
+    "no_fork": "Its two checkpoints may both be of one log.",
+}
+"""Why not, by reason."""
+
+
+class EvidenceRefused(TrustError):
+    """A file does not prove that a log showed two faces.
+
+    Attributes:
+        reason: `malformed`, `forged` or `no_fork`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This file proves nothing. {_PROVES_NOTHING.get(reason, '')}")
+        self.reason = reason
+
+
+class LogForked(TrustError):
+    """There is proof that the log showed two faces, and no person has acknowledged it yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The relay has shown you and others two different directories, and the proof of it "
+            "lies on this device. Nothing new is taken in from the relay's directory; what you "
+            "send to devices that are known goes on. Run `quietway log export FILE` and show the "
+            "file to your partners and to the relay's operator; then `quietway log acknowledge`."
+        )
+
+
+class LogRolledBack(TrustError):
+    """The log shows less than this device has seen, or a history that is not the same.
+
+    Attributes:
+        seen: The size that was verified here before.
+        shown: The size that it shows now.
+    """
+
+    def __init__(self, seen: int, shown: int) -> None:
+        super().__init__(
+            f"The relay's log had {seen} entries and now shows {shown} that do not continue them, "
+            "as after an old copy was put back. Nothing of it was taken in. Tell the relay's "
+            "operator; what you send to devices that are known goes on."
+        )
+        self.seen = seen
+        self.shown = shown
 
 
 class DirectoryStale(TrustError):
@@ -334,6 +449,33 @@ class DirectoryStale(TrustError):
         self.agency = agency
 
 
+_DICTIONARY_ADVICE: Final = {
+    "approval_missing": "Have an ops holder there approve it, and take their file.",
+    "differs": "This program holds another dictionary: install the version that it names first.",
+    "key_expired": "The key that approved has expired: have a holder of today approve it.",
+    "manifest_expired": "Synchronise, then try again.",
+    "not_read": "It is no such file, or it was altered: ask for it once more.",
+    "unknown_agency": "Accept that agency's invitation and synchronise first.",
+}
+
+
+class DictionaryRefused(TrustError):
+    """A release of the dictionary was not taken, or not approved.
+
+    Attributes:
+        reason: A code of dictionary.md, "When it counts"; or `differs`, where this program holds
+            other files, or `not_read`.
+        agency: The agency that decided it, by its code; empty where it was none.
+    """
+
+    def __init__(self, reason: str, agency: str = "") -> None:
+        of = f", agency {agency}" if agency else ""
+        advice = _DICTIONARY_ADVICE.get(reason, "Ask whoever sent it which release is meant.")
+        super().__init__(f"The dictionary was not taken ({reason}{of}). {advice}")
+        self.reason = reason
+        self.agency = agency
+
+
 class OutpacedByColleague(TrustError):
     """Another device of this agency changed the manifest first; nothing of this change was made."""
 
@@ -342,6 +484,55 @@ class OutpacedByColleague(TrustError):
             "Somebody else of your agency changed its list of devices a moment ago, so yours was "
             "not taken. Look at the list as it is now, then decide again."
         )
+
+
+class NotTakenIn(TrustError):
+    """The relay lets nothing of this device through to an agency: its lane does not stand there."""
+
+    def __init__(self, agency: str) -> None:
+        super().__init__(
+            f"{agency} does not take messages from this device now. They may have paused. Phone "
+            "them. What you wrote waits here, and is tried again."
+        )
+        self.agency = agency
+
+
+class PartnerPaused(TrustError):
+    """This agency shares nothing with that partner now: a person here decided so."""
+
+    def __init__(self, agency: str) -> None:
+        super().__init__(
+            f"Your agency has paused {agency}: nothing goes to them, and what was written for them "
+            f"waits here. `quietway partner resume {agency}` lets it go on."
+        )
+        self.agency = agency
+
+
+class PartnerEnded(TrustError):
+    """Sharing with that partner was ended, and is not resumed by the way."""
+
+    def __init__(self, agency: str) -> None:
+        super().__init__(
+            f"Your agency ended sharing with {agency}. Nothing was changed. To undo that, "
+            f"say so: `quietway partner resume {agency} --ended`."
+        )
+        self.agency = agency
+
+
+class LaneAwaited(TrustError):
+    """An agency has not given this device the right to send to it, or not any more.
+
+    Attributes:
+        agency: The agency.
+    """
+
+    def __init__(self, agency: str) -> None:
+        super().__init__(
+            f"{agency} has not let this device send to them yet. Their devices do it by themselves "
+            "when one of them next runs; your message waits. If it takes days, ask them for a new "
+            "invitation."
+        )
+        self.agency = agency
 
 
 class Unreachable(TrustError):
@@ -506,8 +697,8 @@ class LinkRefused(MembershipError):
     """What was shown is not what two people compared.
 
     Attributes:
-        field: What differs: `words`, `certificate`, `agency`, `root_key`, `manifest`, `device`
-            or `approvals`.
+        field: What differs: `words`, `certificate`, `agency`, `root_key`, `log_key`, `manifest`,
+            `device` or `approvals`.
     """
 
     def __init__(self, field: str) -> None:
@@ -588,11 +779,63 @@ class SnapshotRefused(MembershipError):
         self.reason = reason
 
 
+class AttachmentError(QuietwayError):
+    """Something about a file beside a message."""
+
+
+class AttachmentGone(AttachmentError):
+    """The relay does not have the file any more: its time is over, or its sender took it back."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The relay does not have this file any more: it is kept for 30 days, and its sender "
+            "can take it back before. Ask them to send it again."
+        )
+
+
+class AttachmentRefused(AttachmentError):
+    """What the relay has is not the file that was sent, or its sender told two stories."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This file is not, byte for byte, the one that was sent, so nothing was written. "
+            "Fetch it once more; if it goes on, tell its sender and the relay's operator."
+        )
+
+
+_UNFIT: Final = {
+    "unreadable": "The file can't be read. Check its name, and that you may read it.",
+    "changed": "The file changed while it was read, so nothing was sent. Close the program that "
+    "writes it, then send it again.",
+    "too_large": "The file is larger than this relay takes. Send a smaller one, or ask the "
+    "relay's operator to allow more.",
+    "staging_gone": "The sealed copy of a file that was on its way is gone, so it can't go on. "
+    "Send the file again.",
+    "folder_refused": "Nothing can be written into that folder. Name one that exists and that "
+    "you may write to.",
+    "name_taken": "That folder is full of files of this name. Name another folder.",
+}
+"""What to do next, by reason."""
+
+
+class AttachmentUnfit(AttachmentError):
+    """A file can't be read, sent or written as it is.
+
+    Attributes:
+        reason: `unreadable`, `changed`, `too_large`, `staging_gone`, `folder_refused` or
+            `name_taken`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_UNFIT[reason])
+        self.reason = reason
+
+
 class NotFound(QuietwayError):
     """This store holds nothing by that id."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not in this store. `quietway inbox` lists what is.")
+    def __init__(self, what: str, listed_by: str = "quietway inbox") -> None:
+        super().__init__(f"{what} is not in this store. `{listed_by}` lists what is.")
         self.what = what
 
 

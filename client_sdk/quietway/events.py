@@ -53,6 +53,24 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class AgencyGone:
+    """The relay's operator removed an agency: this one, or a partner.
+
+    Tell your user. Where it is this one, nothing is received or sent through this relay any more:
+    ask its operator why, and call your partners.
+
+    Attributes:
+        agency: Which.
+        agency_code: Its code.
+        is_own: Whether it is this device's own agency.
+    """
+
+    agency: AgencyId
+    agency_code: str
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SentStored:
     """Every copy of a message of this device is on the relay's disk."""
 
@@ -66,6 +84,40 @@ class GapSeen:
 
     message_id: MessageId
     conversation: ConversationId
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOtherwise:
+    """Somebody quotes another message than the one this device holds at that place.
+
+    Either two stories were told, or the one who quotes is wrong: ask both sides.
+
+    Attributes:
+        message_id: The message (or the receipt) that quotes.
+        conversation: Where what is quoted was said.
+        sender_agency: Who quotes.
+    """
+
+    message_id: MessageId
+    conversation: ConversationId
+    sender_agency: AgencyId
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredUnread:
+    """Nobody confirmed by its end that a message was stored. Tell its recipients by another way.
+
+    Attributes:
+        local_id: As in `Sent`.
+        message_id: What everyone calls it.
+        conversation: Where it was said.
+        at: When that was found.
+    """
+
+    local_id: bytes
+    message_id: MessageId
+    conversation: ConversationId
+    at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +172,53 @@ class Quarantined:
 
     message_id: MessageId
     sender_agency: AgencyId
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ForkFound:
+    """There is proof that the relay's log showed two faces. Tell your user at once.
+
+    Nothing more is taken in from the directory until a person acknowledges it.
+
+    Attributes:
+        fork_id: Names the evidence; `client.log.export` writes it.
+        at: When it was found.
+    """
+
+    fork_id: bytes
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class LogUnproven:
+    """What a device was shown of the log could not be brought together with what is shown here.
+
+    Attributes:
+        agency: Whose device it was.
+        size: Of the log, as that device saw it.
+        at: When this device stopped waiting for the proof.
+    """
+
+    agency: AgencyId
+    size: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownOwnVersion:
+    """The log holds a version of this agency's manifest that this device does not know.
+
+    Somebody may have signed in the agency's name: ask every ops holder.
+
+    Attributes:
+        index: Where it stands in the log.
+        manifest_hash: What it is the hash of, 32 bytes.
+        at: When it was seen.
+    """
+
+    index: int
+    manifest_hash: bytes
     at: Instant
 
 
@@ -204,17 +303,39 @@ class SnapshotTaken:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PartnerStandingChanged:
+    """A colleague decided whether this agency shares with a partner now.
+
+    Attributes:
+        partner: Which.
+        stance: What counts now: `granted`, `paused` or `ended`.
+        at: When this device learnt of it.
+    """
+
+    partner: AgencyId
+    stance: Literal["granted", "paused", "ended"]
+    at: Instant
+
+
 Event: TypeAlias = (
     Received
+    | AgencyGone
     | SentStored
     | GapSeen
+    | ToldOtherwise
+    | ExpiredUnread
     | DeadLettered
     | Quarantined
     | OwnDevicesChanged
+    | ForkFound
+    | LogUnproven
+    | UnknownOwnVersion
     | DeviceProposed
     | DeviceLeaving
     | SnapshotOffered
     | SnapshotTaken
+    | PartnerStandingChanged
     | ConnectionLost
     | ConnectionBack
     | ErasingPaused

@@ -5,7 +5,7 @@ founding may be cut off at any point: the secrets are on the disk before the rel
 found again with the same passphrase goes on from there. As long as the relay can't have taken the
 manifest, the address and the codes may be others than the first time.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/directory.md, "Requests".
 """
 
 from __future__ import annotations

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 
 from quietway.engine.codec import Fields
 from quietway.engine.conversations import misses_before
-from quietway.errors import StoreDamaged
+from quietway.errors import NotFound, StoreDamaged
 from quietway.events import Received
-from quietway.records import MESSAGE, NOTICE, StoredMessage, read_message
+from quietway.records import EVIDENCE, MESSAGE, NOTICE, StoredMessage, read_message
+from quietway.reports import Conversation
+from quietway.views.conversation import Gap, Known, fold_conversation
 from quietway_crypto.errors import CryptoError
 from quietway_schemas.errors import SchemaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from quietway.agent import Agent
+    from quietway.views.conversation import ConversationEntry
+    from quietway_schemas.ids import ConversationId, MessageId
+
+    _Grouped = Mapping[ConversationId, Sequence[StoredMessage]]
 
 
 async def list_messages(agent: Agent) -> list[StoredMessage]:
@@ -62,6 +70,42 @@ async def list_received(agent: Agent, limit: int | None) -> list[Received]:
     ]
 
 
+async def show_conversation(
+    agent: Agent, conversation: ConversationId
+) -> tuple[ConversationEntry, ...]:
+    """Show one conversation, in display order, with what is missing or disputed.
+
+    Raises:
+        NotFound: Nothing was said there, as far as is known here.
+    """
+    messages = _group(await list_messages(agent))
+    evidence = _group(await _list_evidence(agent))
+    entries = _fold(agent, conversation, messages, evidence)
+    if not entries:
+        raise NotFound(f"The conversation {conversation}", "quietway conversation list")
+    return entries
+
+
+async def list_conversations(agent: Agent) -> list[Conversation]:
+    """List the conversations, the one that was last spoken in last."""
+    messages = _group(await list_messages(agent))
+    evidence = _group(await _list_evidence(agent))
+    found = [_sum_up(agent, conversation, messages, evidence) for conversation in messages]
+    return sorted(found, key=lambda held: held.last_at)
+
+
+async def find_message(agent: Agent, message_id: MessageId) -> StoredMessage:
+    """Find a message by its id.
+
+    Raises:
+        NotFound: It is not here.
+    """
+    for message in await list_messages(agent):
+        if message.message_id == message_id:
+            return message
+    raise NotFound(f"The message {message_id}")
+
+
 async def count_notices(agent: Agent) -> dict[str, int]:
     """Count the envelopes that were given up, by class."""
     counts: dict[str, int] = {}
@@ -84,6 +128,49 @@ def _show(agent: Agent, message: StoredMessage) -> StoredMessage:
         return shown
     standing = agent.directory.sender_standing(message.agency, message.device)
     return replace(shown, sender_standing=standing)
+
+
+async def _list_evidence(agent: Agent) -> list[StoredMessage]:
+    try:
+        return [read_message(row) for row in await agent.store.scan(EVIDENCE)]
+    except (SchemaError, CryptoError):
+        raise StoreDamaged("store") from None
+
+
+def _group(messages: Iterable[StoredMessage]) -> _Grouped:
+    grouped: dict[ConversationId, list[StoredMessage]] = {}
+    for message in messages:
+        grouped.setdefault(message.conversation, []).append(message)
+    return grouped
+
+
+def _fold(
+    agent: Agent, conversation: ConversationId, messages: _Grouped, evidence: _Grouped
+) -> tuple[ConversationEntry, ...]:
+    state = agent.state
+    chains = [held for held in state.chains.values() if held.conversation == conversation]
+    return fold_conversation(
+        messages.get(conversation, ()),
+        evidence=evidence.get(conversation, ()),
+        known=Known(chains, state.audiences, state.awaited),
+        now=agent.clock.now(),
+    )
+
+
+def _sum_up(
+    agent: Agent, conversation: ConversationId, messages: _Grouped, evidence: _Grouped
+) -> Conversation:
+    entries = _fold(agent, conversation, messages, evidence)
+    said = messages[conversation]
+    named = {agency for message in said for agency in (message.agency, *message.to)}
+    return Conversation(
+        conversation=conversation,
+        agencies=tuple(sorted(named - {agent.keyring.agency})),
+        messages=len(said),
+        gaps=sum(isinstance(entry, Gap) for entry in entries),
+        last_at=max(message.said_at for message in said),
+        receipts=conversation.value not in agent.state.silent,
+    )
 
 
 def _find_recipients(agent: Agent, message: StoredMessage) -> StoredMessage:

@@ -1,9 +1,9 @@
 """How a new device becomes one of an agency's: it asks, is answered, and joins.
 
 Nothing here is believed because the relay or the offer says so. The offer's root key is pinned only
-after a person has confirmed the words; the keyring is made only when a manifest under that root
-certifies exactly the keys that this device drew. Until then everything can be given up by deleting
-one file.
+after a person has confirmed the words, and so are its log key and first checkpoint; the keyring is
+made only when a manifest under that root, which lies in that log, certifies exactly the keys that
+this device drew. Until then everything can be given up by deleting one file.
 
 Spec: docs/spec/keys.md, "Linking a device".
 """
@@ -32,6 +32,7 @@ from quietway.linking import derive_words, same_words
 from quietway.own.deciding import read_offer
 from quietway.pending import draw_pending, is_pending, open_pending, write_pending
 from quietway.transport.address import require_safe_address
+from quietway.witnessing.view import LogView
 from quietway_crypto.errors import PassphraseRefusedError
 from quietway_crypto.passphrase import PassphraseParameters, check_passphrase
 
@@ -103,12 +104,14 @@ async def join_agency(
 ) -> Agent:
     """Become one of an agency's devices; see `AsyncClient.join`."""
     offer = read_offer(offer)
+    log = LogView()
+    log.pin(*offer.log, shown_by="offer")
     if not (home / KEYRING_FILE).exists():
         pending = await asyncio.to_thread(open_pending, home, passphrase=passphrase)
         await asyncio.to_thread(check_words, pending.request, offer, words)
         if ports.relay is None:
             require_safe_address(offer.told.relay)
-        certified = await _find_own_certificate(pending, offer, ports)
+        certified = await _find_own_certificate(pending, offer, ports, log)
         secrets = _turn_into_secrets(pending, offer, certified, ports.entropy or SystemEntropy())
         agent = await make_device(
             home,
@@ -124,6 +127,7 @@ async def join_agency(
         agent = await open_device(home, passphrase=passphrase, accept_older_copy=False, ports=ports)
     try:
         check_goes_on(agent, offer)
+        agent.log.pin(*offer.log, shown_by="offer")
         await agent.synchronise()
     except BaseException:
         await agent.aclose()
@@ -152,13 +156,14 @@ def check_goes_on(agent: Agent, offer: DeviceOffer) -> None:
 
 
 async def _find_own_certificate(
-    pending: PendingDevice, offer: DeviceOffer, ports: Ports
+    pending: PendingDevice, offer: DeviceOffer, ports: Ports, log: LogView
 ) -> VerifiedDevice:
     """Look for this device in the agency's manifest, under the root key that was compared.
 
     Raises:
         NotYetApproved: No manifest certifies it yet.
         LinkRefused: One does, with other keys.
+        AnotherLog, LogRolledBack: The relay shows another log than the offer does.
     """
     clock = ports.clock or SystemClock()
     told = pending.request.told
@@ -170,8 +175,9 @@ async def _find_own_certificate(
         compare_clocks(clock.now(), await relay.read_clock())
         more = True
         while more:
-            page = await relay.directory(directory.cursor)
-            directory.apply(page, now=clock.now())
+            page = await relay.directory(directory.cursor, log_size=log.size)
+            logged, _ = log.admit(page, now=clock.now())
+            directory.apply(logged, now=clock.now())
             more = page.more
     except RelayRefused as refused:
         if refused.code == _NOT_KNOWN:

@@ -22,6 +22,7 @@ from quietway_crypto.errors import CryptoError
 from quietway_crypto.passphrase import PassphraseParameters, derive_key
 from quietway_crypto.signing import check_public_key
 from quietway_crypto.words import to_words
+from quietway_protocol.checkpoints import unpack_checkpoint
 from quietway_schemas.content.agency import MOST_OFFER_BYTES, MOST_REQUEST_BYTES
 from quietway_schemas.directory import MAX_CERTIFICATE_BYTES, Certificate
 from quietway_schemas.errors import SchemaError
@@ -118,6 +119,11 @@ class DeviceOffer:
     def roles(self) -> tuple[str, ...]:
         """The roles that it would have."""
         return self.told.roles
+
+    @property
+    def log(self) -> tuple[bytes, str]:
+        """The log key, and the note of a checkpoint that nobody has proved yet."""
+        return unpack_checkpoint(self.told.log)
 
     def to_text(self) -> str:
         """Write the offer as one line, to be shown as text or QR."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from quietway_schemas.directory import DirectoryPage, SignedObject
     from quietway_schemas.ids import AgencyId, CaseRef, ConversationId
     from quietway_schemas.instants import Instant
+    from quietway_schemas.log import LogLeaves
+    from quietway_schemas.withdrawal import Slip
 
 
 class Clock(Protocol):
@@ -37,6 +39,10 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return when that many seconds have passed on this clock."""
+        ...
+
+    async def rest(self, seconds: float) -> None:
+        """Let a few seconds pass that nobody waits for; a test's clock notes them and goes on."""
         ...
 
 
@@ -185,6 +191,35 @@ class Arrival:
     envelope: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class BlobPart:
+    """A part of a sealed file on its way to the relay.
+
+    Attributes:
+        blob_id: 16 bytes.
+        opening_hash: The hash of the secret that fetches it.
+        writer: The secret that goes on writing it.
+        first: Where the part begins: a multiple of 64 KiB.
+        total: How large the whole will be, in bytes.
+        body: At most 1 MiB, ending at a multiple of 64 KiB or at the end.
+    """
+
+    blob_id: bytes
+    opening_hash: bytes
+    writer: bytes
+    first: int
+    total: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlobStored:
+    """How many bytes of a blob are durable at the relay, and when it drops them."""
+
+    stored: int
+    expires: Instant
+
+
 class Mailbox(Protocol):
     """One open connection for reading this device's mailbox."""
 
@@ -226,6 +261,15 @@ class Relay(Protocol):
         """
         ...
 
+    async def withdraw(self, slips: Sequence[Slip]) -> list[bool]:
+        """Take envelopes back, 1 to 128, all of one agency; gone durably there on return.
+
+        Returns:
+            For each, whether the relay still had it, unacknowledged, and has it no more. False says
+            nothing of why; and asked again, it is False for what was taken back before.
+        """
+        ...
+
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
     ) -> Mailbox:
@@ -256,8 +300,57 @@ class Relay(Protocol):
         """Publish the hashes of the agency's lanes for an ISO week."""
         ...
 
-    async def directory(self, after: int) -> DirectoryPage:
-        """Return the next page of the directory after a cursor."""
+    async def directory(self, after: int, *, log_size: int = 0) -> DirectoryPage:
+        """Return the next page of the directory after a cursor.
+
+        Args:
+            after: The cursor.
+            log_size: Of the reader's verified checkpoint; 0 where it has none. The page's
+                `consistency` leads from there to its checkpoint. Nothing of it is verified here.
+        """
+        ...
+
+    async def log_checkpoint(self) -> str:
+        """Return the note of the log's newest checkpoint, unverified."""
+        ...
+
+    async def log_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Return the consistency path between two sizes of the log, unverified.
+
+        Raises:
+            RelayRefused: `invalid_field`: the relay's log has no such sizes.
+        """
+        ...
+
+    async def log_leaves(self, after: int) -> LogLeaves:
+        """Return the openings of the log's leaves from index `after` on, unverified.
+
+        Empty, without `more`, where there are no further ones.
+        """
+        ...
+
+    async def put_blob_part(self, capability: bytes, part: BlobPart) -> BlobStored:
+        """Upload the next part of a sealed file; it is durable on return.
+
+        Raises:
+            RelayRefused: Nothing of the part was stored.
+        """
+        ...
+
+    async def blob_status(self, blob_id: bytes, writer: bytes) -> BlobStored | None:
+        """Return how much of a sealed file the relay has; None where it has nothing of it."""
+        ...
+
+    async def get_blob(self, blob_id: bytes, opening: bytes, *, first: int, last: int) -> bytes:
+        """Return the bytes of a sealed file from `first` to `last`, both included.
+
+        Raises:
+            RelayRefused: `not_found`: it is not there, not whole, dropped, or not for this secret.
+        """
+        ...
+
+    async def delete_blob(self, blob_id: bytes, writer: bytes) -> None:
+        """Have a sealed file dropped; one that is not there is dropped already."""
         ...
 
     async def read_clock(self) -> Instant:

@@ -8,8 +8,8 @@ Rules: a seed is durable before its public key is shown; a number is written dow
 so that a crash in between skips one and never uses one twice; what is in order is not published
 again. The caller has compared the clocks and read the directory first.
 
-Spec: docs/spec/keys.md, "Manifest" and "Epoch batches and freshness"; docs/spec/relay-protocol.md,
-"The directory".
+Spec: docs/spec/keys.md, "Manifest" and "Epoch batches and freshness"; docs/spec/directory.md,
+"Epoch batches are increments"; docs/spec/lanes.md, "Which lanes are open".
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from quietway.keyring.publish import (
     wanted_epochs,
 )
 from quietway.membership import renewed
-from quietway.partners import INVITED
 from quietway.ports import Delete, Put
 from quietway_protocol.manifests import hash_manifest, read_manifest
 from quietway_schemas.directory import OPS_LIFE_MS, SignedObject
@@ -38,11 +37,12 @@ from quietway_schemas.errors import SchemaError
 from quietway_schemas.instants import DAY, HOUR, SECOND, WEEK, iso_week
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from quietway.keyring.keyring import Keyring
     from quietway.keyring.trust import Directory
     from quietway.ports import Entropy, Relay, Store
+    from quietway_crypto.secret import Secret
     from quietway_protocol.manifests import ProvedManifest
     from quietway_schemas.envelope import EnvelopeClass
     from quietway_schemas.instants import Instant
@@ -54,15 +54,24 @@ SHOWN: Final = b"manifest/shown"
 """There from before the first manifest is shown until the relay has said yes or no to it."""
 NOT_ENROLLED: Final = "not_authenticated"
 STALE: Final = "stale_version"
+INVALID: Final = "invalid_field"
 NEVER_ENROLLED: Final = (
     "it never enrolled this agency. Run `quietway init` again, with a code of its operator."
 )
 WEEKS_AHEAD: Final = 2
 SEED_BYTES: Final = 32
-_NOT_TAKEN: Final = frozenset({NOT_ENROLLED, "invalid_field", "refused_signature", STALE})
+_NOT_TAKEN: Final = frozenset({NOT_ENROLLED, INVALID, "refused_signature", STALE})
 _RENEW_BEFORE_MS: Final = 30 * DAY
 _STALE_AHEAD_MS: Final = 2 * DAY
-_CLOCKS_APART_SECONDS: Final = 2 * HOUR // SECOND
+_FURTHER: Final = (
+    0,
+    2,
+    64,
+    2 * HOUR // SECOND,
+    *(2 * HOUR // SECOND << step for step in range(1, 8)),
+)
+"""How many numbers of a week are passed over, one time after the other, where they were taken:
+somebody's clock was ahead, or colleagues who changed their minds at once pushed one another."""
 
 
 class Publisher:
@@ -162,24 +171,30 @@ class Publisher:
             raise
         await self._adopt(signed, "manifest")
 
-    async def publish(self, *, now: Instant, lanes: bool = True) -> None:
-        """Bring everything up to date that is due, as far as the agency's manifest is known.
-
-        Args:
-            now: Milliseconds.
-            lanes: False while the agency's secret is not here: lanes made of another one would
-                shut every partner out.
+    async def publish(self, *, now: Instant) -> None:
+        """Bring manifest and keys up to date, as far as the agency's manifest is known.
 
         Raises:
             RelayError: The relay did not take it; what it took stays.
         """
         await self._renew_manifest(now)
         own = self.own_manifest
-        if own is None or own.manifest.find(self._keyring.device) is None:
-            return
-        await self._publish_epochs(own, now)
-        for ahead in range(WEEKS_AHEAD + 1) if lanes else ():
-            await self._publish_lanes(iso_week(now + ahead * WEEK), now)
+        if own is not None and own.manifest.find(self._keyring.device) is not None:
+            await self._publish_epochs(own, now)
+
+    async def publish_lanes(self, name: str, lanes: Sequence[Secret], *, now: Instant) -> None:
+        """Upload these lanes for this week and the next two, where others were uploaded last.
+
+        Args:
+            name: Names the set: another name is another set.
+            lanes: The lanes.
+            now: Milliseconds.
+
+        Raises:
+            RelayError: The relay did not take it; what it took stays.
+        """
+        for ahead in range(WEEKS_AHEAD + 1):
+            await self._publish_lanes(iso_week(now + ahead * WEEK), name, lanes, now)
 
     async def _renew_manifest(self, now: Instant) -> None:
         own, ops = self.own_manifest, self._keyring.ops
@@ -252,19 +267,49 @@ class Publisher:
     async def _publish_epochs(self, own: ProvedManifest, now: Instant) -> None:
         wanted = wanted_epochs(now)
         held = await self._read(EPOCHS)
-        names = sorted(f"{class_:d}/{epoch}" for class_, epoch in wanted)
+        names = {_name_epoch(place): place for place in wanted}
+        published = set(held.texts("names"))
         version = own.manifest.version
-        published = held.texts("names") == tuple(names) and held.number("manifest") == version
         # An older keyring that was put back may lack the seed of a key that others seal to.
-        if published and not self._missing(wanted):
+        lost = [place for place in self._missing(wanted) if _name_epoch(place) in published]
+        new = [place for name, place in names.items() if name not in published]
+        if held.number("manifest") == version and not new and not lost:
             return
         self._add_seeds(wanted)
+        replaces = not published or bool(lost)
+        try:
+            epochs = wanted if replaces else new
+            await self._put_epochs(own, epochs, names, now=now, replaces=replaces)
+        except RelayRefused as refused:
+            if refused.code != INVALID or replaces:
+                raise
+            # Another copy of this store has published other keys: what it showed is thrown away.
+            await self._put_epochs(own, wanted, names, now=now, replaces=True)
+
+    async def _put_epochs(
+        self,
+        own: ProvedManifest,
+        epochs: Iterable[tuple[EnvelopeClass, int]],
+        names: Iterable[str],
+        *,
+        now: Instant,
+        replaces: bool,
+    ) -> None:
+        held = await self._read(EPOCHS)
         issued = max(now, held.number("issued") + 1)
-        # Written down first, without the names: cut off here, the next is issued later still.
+        # Written down first, without the names: cut off here, the next is issued later still, and
+        # replaces whatever came of this one.
         await self._store.commit([Put(PUBLISHED, EPOCHS, write_row(issued=issued))])
-        batch = build_epoch_batch(self._keyring, version, own.hash, now=issued)
+        batch = build_epoch_batch(
+            self._keyring,
+            own.manifest.version,
+            own.hash,
+            now=issued,
+            epochs=epochs,
+            replaces=replaces,
+        )
         await self._relay.put_epochs(self._keyring.agency, batch)
-        row = write_row(issued=issued, names=names, manifest=version)
+        row = write_row(issued=issued, names=sorted(names), manifest=own.manifest.version)
         await self._store.commit([Put(PUBLISHED, EPOCHS, row)])
         # Where the agency has just taken this device away, its own directory knows better.
         with suppress(DirectoryRefused):
@@ -281,37 +326,41 @@ class Publisher:
             seeds = {place: self._entropy.draw(SEED_BYTES) for place in missing}
             self._keyring.add_epoch_seeds(seeds)
 
-    async def _publish_lanes(self, week: str, now: Instant) -> None:
-        partners = [row.key for row in await self._store.scan(INVITED)]
+    async def _publish_lanes(
+        self, week: str, name: str, lanes: Sequence[Secret], now: Instant
+    ) -> None:
         key = b"lanes/" + week.encode("ascii")
         held = await self._read(key)
-        names = sorted(partner.hex() for partner in partners)
-        if held.truth("confirmed") and held.texts("partners") == tuple(names):
+        if held.truth("confirmed") and held.text("set") == name:
             return
         # The agency's devices share the numbers of a week, so they count by the clock.
         version = max(held.number("version") + 1, now // SECOND)
-        try:
-            await self._put_lanes(week, partners, version)
-        except RelayRefused as refused:
-            if refused.code != STALE:
-                raise
-            # Somebody's clock was ahead, by as much as clocks may be.
-            version += _CLOCKS_APART_SECONDS
-            await self._put_lanes(week, partners, version)
-        row = write_row(version=version, partners=names, confirmed=True)
+        for further in _FURTHER:
+            version += further
+            try:
+                await self._put_lanes(week, lanes, version)
+            except RelayRefused as refused:
+                # A colleague was as quick, or somebody's clock was ahead.
+                if refused.code != STALE or further == _FURTHER[-1]:
+                    raise
+            else:
+                break
+        row = write_row(version=version, set=name, confirmed=True)
         await self._store.commit([Put(PUBLISHED, key, row)])
 
-    async def _put_lanes(self, week: str, partners: Sequence[bytes], version: int) -> None:
+    async def _put_lanes(self, week: str, lanes: Sequence[Secret], version: int) -> None:
         key = b"lanes/" + week.encode("ascii")
         await self._store.commit([Put(PUBLISHED, key, write_row(version=version))])
         entropy = self._entropy.draw(SEED_BYTES)
-        signed = build_week_of_lanes(
-            self._keyring, week, partners, version=version, entropy=entropy
-        )
+        signed = build_week_of_lanes(self._keyring, week, lanes, version=version, entropy=entropy)
         await self._relay.put_lanes(week, signed)
 
     async def _read(self, key: bytes) -> Fields:
         return Fields(await self._store.read(PUBLISHED, key) or b"{}")
+
+
+def _name_epoch(place: tuple[EnvelopeClass, int]) -> str:
+    return f"{place[0]:d}/{place[1]}"
 
 
 def _reads(held: Fields) -> bool:

@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.engine.codec import OUTBOX, Fields, place_entry, read_entry, write_row
 from quietway.engine.conversations import chain_key
-from quietway.engine.effects import Record, RecordNotice, RecordReceived, RecordSent
+from quietway.engine.effects import (
+    Record,
+    RecordNotice,
+    RecordReceived,
+    RecordSent,
+    RecordSlip,
+)
 from quietway.ports import Put
 from quietway.retention import choose_shelf
-from quietway_schemas.content.agency import is_within
+from quietway.slips import write_slip
+from quietway_schemas.content.quiet import is_taken_in
 from quietway_schemas.content.registry import parse_content
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, MessageId
@@ -31,15 +38,23 @@ if TYPE_CHECKING:
     from quietway_schemas.content.base import ContentModel
     from quietway_schemas.instants import Instant
 
+ACCESS: Final = "access"
+"""What other devices of this agency looked at, as they signed it; see `own.accesses`."""
+ACCESS_OWN: Final = "access_own"
+"""What was looked at on this device."""
 MESSAGE: Final = "message"
 EVIDENCE: Final = "evidence"
 QUARANTINE: Final = "quarantine"
 NOTICE: Final = "notice"
+UPLOAD: Final = "upload"
+"""A file on its way to the relay; see `attaching.upload`."""
 WITHIN: Final = "within"
-"""What another device of this agency told, until it was taken in; see `within`."""
+"""What another device of this agency told, or a lane a partner gave, until it was taken in."""
 SNAPSHOT: Final = "snapshot"
 """Snapshots on their way between this agency's devices; see `own.snapshot_rows`."""
-CONTENT_KINDS: Final = frozenset({MESSAGE, EVIDENCE, QUARANTINE, OUTBOX, SNAPSHOT})
+CONTENT_KINDS: Final = frozenset(
+    {ACCESS, ACCESS_OWN, MESSAGE, EVIDENCE, QUARANTINE, OUTBOX, SNAPSHOT, UPLOAD}
+)
 """The kinds of rows that hold what somebody said: they are put away under record keys."""
 
 
@@ -59,7 +74,7 @@ class StoredMessage:
         to: The agencies it was sent to by this agency; empty for what others said.
         said_at: When it was sent; when it was written, as long as it was not.
         content: What it says.
-        chain: The chain it stands in (72 bytes), empty for what was sent.
+        chain: The chain it stands in (72 bytes), empty until it was sent.
         seq: Its place there.
         prev: What it quotes as the core before.
         audience_digest: 32 bytes, empty until it was sent.
@@ -111,6 +126,8 @@ def write_record(
             return _write_received(record, program, to)
         case RecordSent():
             return _write_sent(record, agency)
+        case RecordSlip():
+            return write_slip(record)
         case RecordNotice():
             return Put(NOTICE, name_notice(record), write_row(count=counted + 1, last=record.now))
 
@@ -220,6 +237,9 @@ def _write_sent(record: RecordSent, agency: AgencyId) -> Put:
     if core is not None and record.message_id is not None:
         sent = {
             "message": record.message_id.value,
+            "chain": chain_key(core),
+            "seq": core.seq,
+            "prev": core.prev,
             "audience": core.audience_digest,
             "core_hash": record.core_hash,
         }
@@ -255,4 +275,4 @@ def _kind_of(record: RecordReceived) -> str:
         return QUARANTINE
     if record.evidence:
         return EVIDENCE
-    return WITHIN if is_within(record.opened.content.type) else MESSAGE
+    return WITHIN if is_taken_in(record.opened.content.type) else MESSAGE

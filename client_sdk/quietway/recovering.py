@@ -41,9 +41,12 @@ from quietway.keyring.keyring import Keyring
 from quietway.keyring.publish import approve, build_certificate, build_ops_list, certify
 from quietway.keyring.trust import Directory
 from quietway.membership import taken_over
+from quietway.own.rotating import answer
+from quietway.own.sharing import date_secret
 from quietway.ports import Put
 from quietway.publishing import NOT_ENROLLED, STALE
 from quietway.recovery import open_recovery_file, read_seed_words
+from quietway.witnessing.view import LogView
 from quietway_crypto.passphrase import PassphraseParameters
 from quietway_crypto.signing import SigningKey
 from quietway_schemas.directory import OPS_LIFE_MS
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 
     from quietway.agent import Agent
     from quietway.founding import Ports
+    from quietway.keyring.body import DeviceSecrets
     from quietway.ports import Clock, Relay
     from quietway.recovery_file import RecoveryFile
     from quietway_crypto.secret import Secret
@@ -150,8 +154,7 @@ async def recover_device(
         await put_together(
             home,
             secrets,
-            # With devices that stay the agency's secret is theirs, and this one awaits it.
-            (Put(STANDING, AWAITS_SECRET, b"1"),) if recovery.keep else (),
+            _write_first_rows(held, secrets, recovery, now=clock.now()),
             keep=partial(
                 Keyring.keep_secrets,
                 held=secrets,
@@ -171,6 +174,18 @@ async def recover_device(
         await agent.aclose()
         raise
     return agent
+
+
+def _write_first_rows(
+    held: ProvedManifest, secrets: DeviceSecrets, recovery: Recovery, *, now: Instant
+) -> list[Put]:
+    if recovery.keep:
+        # With devices that stay the agency's secret is theirs, and this one awaits it.
+        return [Put(STANDING, AWAITS_SECRET, b"1")]
+    # The secret is a new one: none of those that are revoked ever knew it.
+    revoked = [device.device_id for device in held.manifest.certificates]
+    revoked += [gone.device_id for gone in held.manifest.departed]
+    return [*answer(revoked, secrets.agency_secret.reveal()), date_secret(now)]
 
 
 def take_over(
@@ -239,13 +254,15 @@ async def _read_manifest(
         WordsRefused: This root key is not the one that the relay knows the agency by.
         NotFound: The relay shows no manifest that holds.
     """
-    directory = Directory()
+    # Paper does not tell of the log: the one that is shown is believed here, and compared later.
+    directory, log = Directory(), LogView()
     directory.pin(agency, SigningKey(root).public)
     try:
         for _ in range(_MOST_PAGES):
             before = directory.cursor
-            page = await relay.directory(before)
-            directory.apply(page, now=now)
+            page = await relay.directory(before, log_size=log.size)
+            logged, _ = log.admit(page, now=now)
+            directory.apply(logged, now=now)
             if not page.more or directory.cursor <= before:
                 break
     except RelayRefused as refused:

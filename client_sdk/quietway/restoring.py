@@ -114,7 +114,6 @@ async def _ask_whether_it_belongs(held: DeviceSecrets, ports: Ports) -> None:
 async def _come_back(agent: Agent) -> None:
     """Read the directory from its beginning, and publish."""
     agent.directory.cursor = 0
-    agent.touch_directory()
     await agent.settle()
     await agent.synchronise()
 

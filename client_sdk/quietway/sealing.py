@@ -30,6 +30,7 @@ from quietway_crypto.seal import open_, seal
 from quietway_crypto.signing import SIGNATURE_BYTES, SigningKey, verify
 from quietway_crypto.suite_codes import Suite
 from quietway_schemas.content.agency import is_within
+from quietway_schemas.content.lane import LANE_GRANT
 from quietway_schemas.content.registry import parse_content
 from quietway_schemas.content.roles import find_senders, is_among
 from quietway_schemas.envelope import (
@@ -42,7 +43,7 @@ from quietway_schemas.envelope import (
     Header,
     SubmissionRecord,
 )
-from quietway_schemas.errors import SchemaError
+from quietway_schemas.errors import SchemaError, UnsupportedDictionaryError
 from quietway_schemas.ids import MessageId
 from quietway_schemas.instants import HOUR, MINUTE
 
@@ -69,6 +70,7 @@ BAD_TIME: Final = "bad_time"
 BAD_CONTENT: Final = "bad_content"
 FORKED: Final = "forked"
 QUARANTINED: Final = "quarantined"
+UNSUPPORTED_DICTIONARY: Final = "unsupported_dictionary"
 
 
 class OpeningRefused(Exception):
@@ -347,6 +349,8 @@ def check_speaker(
     """
     if is_within(content.type) and agency != mine:
         raise OpeningRefused(BAD_CONTENT)
+    if content.type == LANE_GRANT and agency == mine:
+        raise OpeningRefused(BAD_CONTENT)
     if roles is not None and not is_among(roles, find_senders(content)):
         raise OpeningRefused(BAD_CONTENT)
 
@@ -383,5 +387,7 @@ def _open_box(header: Header, sealed: bytes, reader: Reader) -> _Unverified:
 def _read_content(raw: bytes, class_: EnvelopeClass) -> ContentModel:
     try:
         return parse_content(raw, class_)
+    except UnsupportedDictionaryError:
+        raise OpeningRefused(UNSUPPORTED_DICTIONARY) from None
     except SchemaError:
         raise OpeningRefused(BAD_CONTENT) from None

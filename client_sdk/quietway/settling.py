@@ -28,32 +28,44 @@ from quietway.engine.effects import (
     RecordNotice,
     RecordReceived,
     RecordSent,
+    RecordSlip,
     Reopen,
     Seal,
     Submit,
     TellDropped,
+    TellExpiredUnread,
     TellGap,
     TellQuarantined,
     TellReceived,
     TellStored,
+    TellToldOtherwise,
 )
-from quietway.engine.outbox import AUDIENCE_KIND
+from quietway.engine.outbox import find_agencies_to_seal
 from quietway.engine.step import step
-from quietway.errors import DeviceLocked
+from quietway.errors import DeviceLocked, StoreDamaged
 from quietway.events import (
+    AgencyGone,
     DeadLettered,
+    ExpiredUnread,
     GapSeen,
     OwnDevicesChanged,
     Quarantined,
     Received,
     SentStored,
+    ToldOtherwise,
 )
+from quietway.keyring.batches import name_kind
 from quietway.locked import Gone
 from quietway.own_devices import write_change
+from quietway.partner_standing import StandingBook
 from quietway.ports import Delete, Put
 from quietway.records import NOTICE, name_notice, sender_of, write_record
 from quietway.unbroken import end_what_began
-from quietway_schemas.content.agency import is_within
+from quietway.witnessing.gossip import Noted
+from quietway_schemas.content.log import LogCheckpoint
+from quietway_schemas.content.quiet import is_taken_in
+from quietway_schemas.content.receipt import is_receipt
+from quietway_schemas.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -68,9 +80,10 @@ if TYPE_CHECKING:
     from quietway.lanes import LaneBook
     from quietway.ports import Clock, Entropy, Store
     from quietway.sealing import Opened
+    from quietway.witnessing.view import LogView
     from quietway_schemas.ids import AgencyId
 
-DIRECTORY: Final = "directory"
+LOG: Final = "log"
 ForRelay = Submit | Acknowledge
 
 
@@ -80,12 +93,14 @@ class Settler:
     Attributes:
         state: Of the engine, as it stands in the store.
         directory: The verified view of everyone.
+        log: The verified view of the transparency log.
         lanes: The partners, and the right to send to each.
         cases: What each of them knows a case by.
         keyring: This device's secrets.
         store: Its memory.
         clock: Its clock.
         entropy: Its randomness.
+        standings: Which partners it shares with now.
         listeners: Called with each event, after it is on the disk.
         taking_in: Held while what the agency's other devices told is taken in.
         within_waits: Whether something of that may wait in the store.
@@ -102,9 +117,12 @@ class Settler:
         store: Store,
         clock: Clock,
         entropy: Entropy,
+        log: LogView,
+        standings: StandingBook | None = None,
     ) -> None:
         self.state = state
         self.directory = directory
+        self.log = log
         self.lanes = lanes
         self.cases = cases
         self.keyring = keyring
@@ -112,8 +130,9 @@ class Settler:
         self.clock = clock
         self.entropy = entropy
         self.listeners: list[Callable[[Event], None]] = []
-        self.answers = Answers(keyring, directory, entropy)
-        self._directory_rows: Mapping[bytes, bytes] = dict(directory.rows())
+        self.standings = StandingBook() if standings is None else standings
+        self.answers = Answers(keyring, directory, entropy, log, self.standings)
+        self._log_rows: Mapping[bytes, bytes] = dict(log.rows())
         self._notices: dict[bytes, int] = {}
         self._turn = asyncio.Lock()
         self.taking_in = asyncio.Lock()
@@ -142,32 +161,75 @@ class Settler:
 
     async def _settle(
         self, given: Iterable[Input], also: Iterable[Put | Delete]
-    ) -> tuple[list[Deed], list[OwnDevicesChanged]]:
+    ) -> tuple[list[Deed], list[Event]]:
+        given = tuple(given)
+        await self._load_keys(given)
         state, records, deeds = self._think(given)
-        directory = dict(self.directory.rows()) if self.answers.touched else None
-        # In the commit that the directory's own rows are in, so that no crash loses an alarm.
-        changes = self._own_changes() if directory is not None else []
-        told, self.answers.touched = len(self.directory.changes), False
-        notices = dict(self._notices)
-        writes = [
-            *codec.changes(self.state, state),
-            *[await self._write(record, notices) for record in records],
-            *also,
-            *self._directory_writes(directory),
-            *[write_change(change, now=self.clock.now()) for change in changes],
-        ]
+        self._note_gossip(records)
+        log = dict(self.log.rows()) if self.log.touched else None
+        alarms, self.log.touched = tuple(self.log.new_alarms), False
+        directory = self.directory.take_writes()
         try:
+            # In the commit that the directory's own rows are in, so that no crash loses an alarm.
+            changes = self._own_changes() if directory else []
+            told, removed = len(self.directory.changes), len(self.directory.removals)
+            notices = dict(self._notices)
+            writes = [
+                *codec.changes(self.state, state),
+                *[await self._write(record, notices) for record in records if is_kept(record)],
+                *also,
+                *directory,
+                *_compare_rows(LOG, self._log_rows, log),
+                *[write_change(change, now=self.clock.now()) for change in changes],
+            ]
             if writes:
                 await self.store.commit(writes)
         except BaseException:
-            self.answers.touched = self.answers.touched or directory is not None
+            self.directory.give_back(directory)
+            self.log.touched = self.log.touched or log is not None
             raise
         self.state, self._notices = state, notices
-        if directory is not None:
-            self._directory_rows = directory
+        gone = self._list_removals() if directory else []
+        if directory:
             # What came meanwhile stays for the next commit.
             del self.directory.changes[:told]
-        return deeds, changes
+            del self.directory.removals[:removed]
+        if log is not None:
+            self._log_rows = log
+            del self.log.new_alarms[: len(alarms)]
+        return deeds, [*changes, *gone, *alarms]
+
+    async def _load_keys(self, given: tuple[Input, ...]) -> None:
+        """Read from the disk the public keys that this step may seal to, and no others."""
+        now = self.clock.now()
+        agencies = find_agencies_to_seal(self.state, given)
+        for agency in self.directory.lacks_keys(agencies, now=now):
+            rows = await self.store.scan(name_kind(agency))
+            try:
+                self.directory.load_keys(agency, rows, now=now)
+            except SchemaError:
+                raise StoreDamaged("store") from None
+
+    def _list_removals(self) -> list[AgencyGone]:
+        return [
+            AgencyGone(
+                agency=agency,
+                agency_code=self.directory.agency_code(agency) or str(agency),
+                is_own=agency == self.keyring.agency,
+            )
+            for agency in self.directory.removals
+        ]
+
+    def _note_gossip(self, records: Iterable[Record]) -> None:
+        """Note what senders of accepted messages say of the log. Nothing is asked because of it."""
+        now = self.clock.now()
+        for record in records:
+            if not isinstance(record, RecordReceived) or record.evidence or record.quarantined:
+                continue
+            core, content = record.opened.core, record.opened.content
+            self.log.note(Noted(core.agency, core.checkpoint_size, core.checkpoint_root, now))
+            if isinstance(content, LogCheckpoint):
+                self.log.hear(core.agency, content, now=now)
 
     def _own_changes(self) -> list[OwnDevicesChanged]:
         return [
@@ -176,10 +238,6 @@ class Settler:
             if change.agency == self.keyring.agency
         ]
 
-    def touch_directory(self) -> None:
-        """Have the next commit write the directory's changes too."""
-        self.answers.touched = True
-
     def tell(self, event: Event) -> None:
         """Tell the program."""
         for listener in tuple(self.listeners):
@@ -187,10 +245,7 @@ class Settler:
 
     def count_waiting(self) -> int:
         """Count the messages of the outbox that are still on their way."""
-        return sum(
-            not entry.settled and entry.kind != AUDIENCE_KIND and not entry.within_agency
-            for entry in self.state.outbox.values()
-        )
+        return sum(not entry.settled and not entry.quiet for entry in self.state.outbox.values())
 
     def _think(self, given: Iterable[Input]) -> tuple[State, list[Record], list[Deed]]:
         """Step until no question is open. Nothing has happened yet when this returns."""
@@ -218,11 +273,11 @@ class Settler:
                 answers.append(self.answers.seal(effect, now=now))
             case Reopen():
                 answers.append(self.answers.open(effect.envelope, seq=0, now=now))
-            case RecordReceived() | RecordSent() | RecordNotice():
+            case RecordReceived() | RecordSent() | RecordSlip() | RecordNotice():
                 records.append(effect)
             case Submit() | Acknowledge() | TellReceived() | TellStored() | TellGap():
                 deeds.append(effect)
-            case TellQuarantined() | TellDropped():
+            case TellQuarantined() | TellDropped() | TellToldOtherwise() | TellExpiredUnread():
                 deeds.append(effect)
             case _:
                 assert_never(effect)
@@ -255,7 +310,7 @@ class Settler:
     def _recipients_of(self, record: Record) -> tuple[AgencyId, ...]:
         if not isinstance(record, RecordReceived):
             return ()
-        self.within_waits |= is_within(record.opened.content.type)
+        self.within_waits |= is_taken_in(record.opened.content.type)
         core = record.opened.core
         if core.agency != self.keyring.agency:
             return ()
@@ -268,14 +323,6 @@ class Settler:
             notices[name] = held.number("count")
         notices[name] += 1
         return notices[name] - 1
-
-    def _directory_writes(self, rows: Mapping[bytes, bytes] | None) -> list[Put | Delete]:
-        if rows is None:
-            return []
-        held = self._directory_rows
-        gone = [Delete(DIRECTORY, key) for key in held if key not in rows]
-        new = [Put(DIRECTORY, key, rows[key]) for key in rows if held.get(key) != rows[key]]
-        return [*gone, *new]
 
     def _tell(self, deeds: Iterable[Deed]) -> tuple[ForRelay, ...]:
         for_relay: list[ForRelay] = []
@@ -290,6 +337,14 @@ class Settler:
                     self.tell(GapSeen(deed.opened.message_id, core.conversation))
                 case TellStored():
                     self.tell(SentStored(deed.local_id, deed.now))
+                case TellToldOtherwise():
+                    core = deed.opened.core
+                    self.tell(ToldOtherwise(deed.opened.message_id, deed.conversation, core.agency))
+                case TellExpiredUnread():
+                    told = ExpiredUnread(
+                        deed.local_id, deed.message_id, deed.conversation, deed.now
+                    )
+                    self.tell(told)
                 case TellQuarantined():
                     core = deed.opened.core
                     self.tell(Quarantined(deed.opened.message_id, core.agency, deed.now))
@@ -318,3 +373,25 @@ class Settler:
             sent_to=sent_to,
             by_colleague=by_colleague,
         )
+
+
+def is_kept(record: Record) -> bool:
+    """Say whether a record is a row of its own.
+
+    Of what is said of the log, and of a receipt that was counted, only the log's view keeps
+    something. What is evidence is kept whatever it says.
+    """
+    if not isinstance(record, RecordReceived) or record.evidence or record.quarantined:
+        return True
+    content = record.opened.content
+    return not (isinstance(content, LogCheckpoint) or is_receipt(content.type))
+
+
+def _compare_rows(
+    kind: str, held: Mapping[bytes, bytes], rows: Mapping[bytes, bytes] | None
+) -> list[Put | Delete]:
+    if rows is None:
+        return []
+    gone = [Delete(kind, key) for key in held if key not in rows]
+    new = [Put(kind, key, rows[key]) for key in rows if held.get(key) != rows[key]]
+    return [*gone, *new]

@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.engine.codec import Fields
 from quietway.engine.inputs import Compose
-from quietway.engine.outbox import AUDIENCE_KIND
-from quietway.engine.state import Entry, Progress
+from quietway.engine.outbox import LANE_AWAITED
+from quietway.engine.state import Delivery, Entry, Progress
+from quietway.engine.withdrawal import PAUSED, UNCERTAIN
 from quietway.errors import (
+    AgencyRemoved,
     ContentRefused,
     DirectoryStale,
     IdentityChanged,
+    LaneAwaited,
+    NotTakenIn,
+    OverQuota,
+    PartnerPaused,
     QuietwayError,
     RelayUnreachable,
     RoleRefused,
@@ -26,8 +32,9 @@ from quietway.errors import (
     Unreachable,
 )
 from quietway.fingerprint import show_fingerprint, show_words
-from quietway.keyring.proof import IDENTITY_CHANGED
+from quietway.lanes import NOT_FOUND
 from quietway.own.standing import check_snapshot
+from quietway.partner_standing import NAMES
 from quietway.partners import Partner
 from quietway.policy.release import check_release
 from quietway.records import MESSAGE
@@ -38,16 +45,24 @@ from quietway_schemas.content.registry import encode_content, find_class
 from quietway_schemas.content.roles import find_receivers, find_senders, is_among, list_roles
 from quietway_schemas.errors import ContentError
 from quietway_schemas.ids import AgencyId, ConversationId, MessageId
+from quietway_schemas.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from quietway.agent import Agent
+    from quietway.engine.state import Awaited
     from quietway_schemas.content.base import ContentModel
     from quietway_schemas.ids import ReferralRef
 
 Addressee = AgencyId | Partner | str
+OVER_QUOTA: Final = "over_quota"
 _ID_BYTES: Final = 16
+_HINDRANCES: Final = {
+    "agency_removed": AgencyRemoved,
+    "identity_changed": IdentityChanged,
+    "stale_directory": DirectoryStale,
+}
 
 
 async def speak(
@@ -57,6 +72,7 @@ async def speak(
     to: Iterable[AgencyId],
     conversation: ConversationId | None = None,
     referral_ref: ReferralRef | None = None,
+    local_id: bytes | None = None,
 ) -> Sent:
     """Say something to agencies.
 
@@ -66,18 +82,23 @@ async def speak(
         to: The agencies; partners all.
         conversation: Where; a new one where it is None.
         referral_ref: The referral that it is about, for the answer's sake.
+        local_id: What this store calls it, where that was given before; else it is drawn.
 
     Raises:
         ContentRefused: A rule forbids it. Nothing was written, sealed or sent.
+        AgencyRemoved: The relay's operator removed one of them, or this agency. Nothing was
+            written, sealed or sent.
         IdentityChanged: One of them shows another root key than the one that was compared. The
             same.
+        PartnerPaused: Nobody else is addressed. (What is said to several goes to the others.)
         RoleRefused: The roles of this device, or of those there, do not allow it. The same.
         SnapshotAwaited: This device was linked, and does not know its cases yet. The same.
         StorageFull: There is no room. Nothing was written or sent.
     """
     agencies = tuple(sorted(set(to)))
     _check_identities(agent, agencies)
-    composed = _compose(agent, content, agencies, conversation)
+    _check_standings(agent, agencies)
+    composed = _compose(agent, content, agencies, conversation, local_id)
     problem = await agent.say(composed)
     entry = agent.state.outbox.get(composed.local_id)
     if entry is None:
@@ -87,7 +108,8 @@ async def speak(
     # Whom nothing may be sealed to now has an entry of its own, which waits.
     left = tuple(agency for agency in agencies if agency not in entry.to)
     if left and state in {"sealed", "stored_at_relay"}:
-        state = "unreachable"
+        paused = all(agent.standings.hindrance(agency) for agency in left)
+        state = "paused" if paused else "unreachable"
     if state == "sealed" and isinstance(problem, RelayUnreachable):
         # Nothing is known of the outcome, so a person is told no more than is certain.
         state = "not_yet_sent"
@@ -97,7 +119,7 @@ async def speak(
         conversation=composed.conversation,
         referral_ref=referral_ref,
         state=state,
-        problem=problem or _explain(agent, entry, left, state),
+        problem=problem or _explain_waiting(agent, entry) or _explain(agent, entry, left, state),
     )
 
 
@@ -135,38 +157,124 @@ def list_partners(agent: Agent) -> list[Partner]:
             fingerprint=show_fingerprint(record.invitation.root_key),
             words=show_words(record.invitation.root_key),
             verified_at=record.verified or None,
-            programs=tuple(sorted({held.program for held in agent.directory.devices_of(agency)})),
+            programs=_list_programs(agent, agency),
+            removed=agent.directory.is_removed(agency),
+            stance=NAMES[agent.standings.stance(agency)],
         )
         for agency, record in agent.lanes.partners.items()
     ]
 
 
+def _list_programs(agent: Agent, agency: AgencyId) -> tuple[str, ...]:
+    if agent.directory.is_removed(agency):
+        return ()
+    return tuple(sorted({held.program for held in agent.directory.devices_of(agency)}))
+
+
 def list_outbox(agent: Agent) -> list[OutboxEntry]:
-    """List what was said here lately, oldest first, and how far it has come."""
-    shown = (entry for entry in agent.state.outbox.values() if _is_shown(entry))
-    return [
-        OutboxEntry(
-            local_id=entry.local_id,
-            kind=entry.kind,
-            to=entry.to,
-            state=tell_state(entry),
-            at=entry.composed,
-            waiting_for=_waits_for(entry),
+    """List what was said here lately, oldest first, and how far it has come.
+
+    What nobody confirmed is listed also where so much was said since that its entry is gone.
+    """
+    outbox, awaited = agent.state.outbox, agent.state.awaited
+    shown = sorted(
+        (entry for entry in outbox.values() if not entry.quiet), key=lambda held: held.order
+    )
+    gone = sorted(
+        (
+            (held.at, name)
+            for name, held in awaited.items()
+            if held.expired_unread and held.local_id not in outbox
         )
-        for entry in sorted(shown, key=lambda held: held.order)
+    )
+    return [
+        *(_show_awaited(awaited[name], MessageId(name)) for _, name in gone),
+        *(_show_entry(entry, awaited) for entry in shown),
     ]
 
 
-def tell_state(entry: Entry) -> OutboxState:
-    """Say in one word how far an entry has come."""
-    if entry.expired:
-        return "expired_unsent"
+def count_waiting_for(agent: Agent, partner: AgencyId) -> int:
+    """Count the messages that wait here for one agency."""
+    return sum(
+        not entry.quiet
+        and not entry.settled
+        and (
+            any(h.agency == partner and h.progress is Progress.WAITING for h in entry.deliveries)
+            if entry.core
+            else partner in entry.to
+        )
+        for entry in agent.state.outbox.values()
+    )
+
+
+def _show_awaited(held: Awaited, message_id: MessageId) -> OutboxEntry:
+    return OutboxEntry(
+        local_id=held.local_id,
+        kind=held.kind,
+        to=held.to,
+        state="expired_unread",
+        at=held.at,
+        message_id=message_id,
+    )
+
+
+def _show_entry(entry: Entry, awaited: Mapping[bytes, Awaited]) -> OutboxEntry:
+    message_id = name_message(entry.core) if entry.core else None
+    held = None if message_id is None else awaited.get(message_id.value)
+    return OutboxEntry(
+        local_id=entry.local_id,
+        kind=entry.kind,
+        to=entry.to,
+        state=tell_state(entry, held),
+        at=entry.composed,
+        waiting_for=_waits_for(entry),
+        reason=_name_reason(entry),
+        message_id=message_id,
+        stored_by=0 if held is None else len(held.stored_by),
+        opened_by=0 if held is None else len(held.opened_by),
+    )
+
+
+def tell_state(entry: Entry, awaited: Awaited | None = None) -> OutboxState:
+    """Say in one word how far an entry has come, and what its recipients confirmed."""
+    if entry.withdrawn:
+        return _tell_withdrawn(entry)
+    if entry.expired or (awaited is not None and awaited.expired_unread):
+        return "expired_unsent" if entry.expired else "expired_unread"
     if not entry.core:
-        return "unreachable" if entry.reason else "not_yet_sent"
+        return _name_wait({entry.reason}) if entry.reason else "not_yet_sent"
     if entry.settled:
         return "stored_at_relay"
-    waits = any(held.progress is Progress.WAITING for held in entry.deliveries)
-    return "unreachable" if waits else "sealed"
+    waiting = {held.reason for held in entry.deliveries if held.progress is Progress.WAITING}
+    if waiting:
+        return _name_wait(waiting)
+    return "not_taken" if _find_not_taken(entry) else "sealed"
+
+
+def _find_not_taken(entry: Entry) -> tuple[AgencyId, ...]:
+    """Find the agencies whose lane does not stand at the relay, where that alone is waited for."""
+    sealed = [held for held in entry.deliveries if held.progress is Progress.SEALED]
+    if any(held.reason != NOT_FOUND for held in sealed):
+        return ()
+    return tuple(dict.fromkeys(held.agency for held in sealed))
+
+
+def _tell_withdrawn(entry: Entry) -> OutboxState:
+    if any(held.progress is Progress.WITHDRAWING for held in entry.deliveries):
+        return "withdrawing"
+    back = [is_back(held) for held in entry.deliveries]
+    if all(back):
+        return "withdrawn"
+    return "partly_withdrawn" if any(back) else "stored_at_relay"
+
+
+def is_back(held: Delivery) -> bool:
+    """Say whether it is certain that a copy that was withdrawn reaches nobody."""
+    return held.progress is Progress.WITHDRAWN and held.reason != UNCERTAIN
+
+
+def _name_wait(reasons: set[str]) -> OutboxState:
+    return "paused" if reasons == {PAUSED} else "unreachable"
 
 
 def _compose(
@@ -174,6 +282,7 @@ def _compose(
     content: ContentModel,
     agencies: tuple[AgencyId, ...],
     conversation: ConversationId | None,
+    local_id: bytes | None,
 ) -> Compose:
     check_release(content, agencies)
     check_snapshot(agent.standing, content)
@@ -185,13 +294,24 @@ def _compose(
         raise ContentRefused(refused.field, refused.reason) from None
     return Compose(
         now=agent.clock.now(),
-        local_id=agent.entropy.draw(_ID_BYTES),
+        local_id=local_id or agent.entropy.draw(_ID_BYTES),
         conversation=conversation or ConversationId(agent.entropy.draw(_ID_BYTES)),
         to=agencies,
         kind=content.type,
         class_=class_,
         content=raw,
     )
+
+
+def check_allowed(agent: Agent, content: ContentModel, agencies: tuple[AgencyId, ...]) -> None:
+    """Ask the rules early, of what takes long to get ready; `speak` asks them again.
+
+    Raises:
+        QuietwayError: As `speak`. Nothing was written.
+    """
+    _check_identities(agent, agencies)
+    _check_standings(agent, agencies)
+    _compose(agent, content, agencies, None, None)
 
 
 async def _tell_sent(agent: Agent, composed: Compose, referral_ref: ReferralRef | None) -> Sent:
@@ -238,10 +358,6 @@ def _is_called(partner: Partner, named: Addressee) -> bool:
     return named in names
 
 
-def _is_shown(entry: Entry) -> bool:
-    return entry.kind != AUDIENCE_KIND and not entry.within_agency
-
-
 def _waits_for(entry: Entry) -> tuple[str, ...]:
     if not entry.core:
         return tuple(str(agency) for agency in entry.to) if entry.reason else ()
@@ -251,17 +367,37 @@ def _waits_for(entry: Entry) -> tuple[str, ...]:
 def _explain(
     agent: Agent, entry: Entry, left: tuple[AgencyId, ...], state: OutboxState
 ) -> QuietwayError | None:
+    for agency in _find_not_taken(entry) if state == "not_taken" else ():
+        return NotTakenIn(agent.directory.agency_code(agency) or str(agency))
     waiting = (*(str(agency) for agency in left), *_waits_for(entry))
-    if state != "unreachable" or not waiting:
+    if state not in {"paused", "unreachable"} or not waiting:
         return None
     for agency in (*left, *_agencies_waited_for(entry)):
         name = agent.directory.agency_code(agency) or str(agency)
-        match agent.directory.hindrance(agency, agent.clock.now()):
-            case "identity_changed":
-                return IdentityChanged(name)
-            case "stale_directory":
-                return DirectoryStale(name)
+        if agent.standings.hindrance(agency):
+            return PartnerPaused(name)
+        hindrance = agent.directory.hindrance(agency, agent.clock.now())
+        if hindrance:
+            return _HINDRANCES[hindrance](name)
     return Unreachable(waiting[0])
+
+
+def _explain_waiting(agent: Agent, entry: Entry) -> QuietwayError | None:
+    """Say why sealed copies wait: for a lane, or for the next of what this device may send."""
+    now = agent.clock.now()
+    for held in entry.deliveries:
+        if held.reason == LANE_AWAITED:
+            return LaneAwaited(agent.directory.agency_code(held.agency) or str(held.agency))
+        if held.reason == OVER_QUOTA:
+            return OverQuota(max(0, held.not_before - now) // SECOND)
+    return None
+
+
+def _name_reason(entry: Entry) -> str:
+    if entry.expired or entry.settled:
+        return ""
+    reasons = (held.reason for held in entry.deliveries if held.reason)
+    return entry.reason or next(reasons, "")
 
 
 def _agencies_waited_for(entry: Entry) -> tuple[AgencyId, ...]:
@@ -271,7 +407,16 @@ def _agencies_waited_for(entry: Entry) -> tuple[AgencyId, ...]:
     return tuple(dict.fromkeys(held.agency for held in waiting))
 
 
+def _check_standings(agent: Agent, agencies: tuple[AgencyId, ...]) -> None:
+    if all(agent.standings.hindrance(agency) for agency in agencies):
+        raise PartnerPaused(agent.directory.agency_code(agencies[0]) or str(agencies[0]))
+
+
 def _check_identities(agent: Agent, agencies: tuple[AgencyId, ...]) -> None:
-    for agency in agencies:
-        if agent.directory.hindrance(agency, agent.clock.now()) == IDENTITY_CHANGED:
-            raise IdentityChanged(agent.directory.agency_code(agency) or str(agency))
+    for agency in (agent.keyring.agency, *agencies):
+        name = agent.directory.agency_code(agency) or str(agency)
+        match agent.directory.hindrance(agency, agent.clock.now()):
+            case "agency_removed":
+                raise AgencyRemoved(name)
+            case "identity_changed":
+                raise IdentityChanged(name)

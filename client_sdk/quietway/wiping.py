@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from quietway.attaching.staging import INCOMING, OUTGOING
 from quietway.engine.state import Progress
 from quietway.errors import PepperMissing, QuietwayError, RelayUnreachable
 from quietway.folder import KEYRING_FILE
@@ -81,6 +83,9 @@ def destroy_files(home: Path) -> None:
         for path in sorted(home.glob(f"{name}*")):
             if path.is_file() and _BESIDE.fullmatch(path.name.removeprefix(name)):
                 _destroy(path)
+    for way in (OUTGOING, INCOMING):
+        # Sealed files on their way, whose keys went with the store.
+        shutil.rmtree(home / way, ignore_errors=True)
 
 
 async def _announce(agent: Agent) -> Wiped:

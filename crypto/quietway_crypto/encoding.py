@@ -32,6 +32,7 @@ TAG_CAPABILITY: Final = "quietway/v1/capability"
 TAG_CAPABILITY_OPENING: Final = "quietway/v1/opening-of-capability"
 TAG_MANIFEST: Final = "quietway/v1/manifest"
 TAG_MANIFEST_HASH: Final = "quietway/v1/hash-of-manifest"
+TAG_VERSION_HASH: Final = "quietway/v1/hash-of-version"
 TAG_EPOCH_BATCH: Final = "quietway/v1/epoch-batch"
 TAG_WEEK_OF_LANES: Final = "quietway/v1/week-of-lanes"
 TAG_WRAP_KEY: Final = "quietway/v1/wrap-key"
@@ -45,6 +46,14 @@ TAG_KEYRING_KEY: Final = "quietway/v1/keyring-key"
 TAG_PEPPER_NAME: Final = "quietway/v1/pepper-name"
 TAG_CUSTODIAN: Final = "quietway/v1/custodian"
 TAG_BACKUP: Final = "quietway/v1/backup"
+TAG_LOG_NAME: Final = "quietway/v1/log-name"
+TAG_BLOB_CHUNK: Final = "quietway/v1/blob-chunk"
+TAG_BLOB_COMMITMENT: Final = "quietway/v1/blob-commitment"
+TAG_BLOB_OPENING: Final = "quietway/v1/blob-opening"
+TAG_BLOB_WRITING: Final = "quietway/v1/blob-writing"
+TAG_DICTIONARY: Final = "quietway/v1/dictionary"
+TAG_DICTIONARY_HASH: Final = "quietway/v1/hash-of-dictionary"
+TAG_FORK: Final = "quietway/v1/fork"
 
 TAGS: Final[frozenset[str]] = frozenset(
     {
@@ -60,6 +69,7 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_CAPABILITY_OPENING,
         TAG_MANIFEST,
         TAG_MANIFEST_HASH,
+        TAG_VERSION_HASH,
         TAG_EPOCH_BATCH,
         TAG_WEEK_OF_LANES,
         TAG_WRAP_KEY,
@@ -73,6 +83,14 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_PEPPER_NAME,
         TAG_CUSTODIAN,
         TAG_BACKUP,
+        TAG_LOG_NAME,
+        TAG_BLOB_CHUNK,
+        TAG_BLOB_COMMITMENT,
+        TAG_BLOB_OPENING,
+        TAG_BLOB_WRITING,
+        TAG_DICTIONARY,
+        TAG_DICTIONARY_HASH,
+        TAG_FORK,
     }
 )
 

@@ -2,11 +2,13 @@
 
     CryptoError
     ├── OpenError              a sealed box or a wrapped record did not open, and nobody learns why
+    ├── BlobRefusedError       a sealed file is not what was sealed, and nobody learns why
     ├── KeyRefusedError        a key has the wrong length, small order, or a second encoding
     ├── SignatureRefusedError  a signature is not by this key over these bytes
     ├── PaddingError           a message does not fit, or its padding is not as it must be
     ├── EncodingError          a text, a tag or a length is not in its one canonical form
     ├── PassphraseRefusedError a passphrase is too short, or stored parameters are out of bounds
+    ├── ProofRefusedError      a path does not show what it should of a log's tree
     ├── WordsRefusedError      words that were typed are not the words of a seed
     └── RandomnessError        the system's randomness repeats itself
 
@@ -35,6 +37,13 @@ class OpenError(CryptoError):
 
     def __init__(self) -> None:
         super().__init__(OPEN_ERROR_SENTENCE)
+
+
+class BlobRefusedError(CryptoError):
+    """A blob is not, from its first to its last byte, what was sealed. One sentence for all."""
+
+    def __init__(self) -> None:
+        super().__init__("The file did not open: it is not, byte for byte, the one that was sent.")
 
 
 class KeyRefusedError(CryptoError):
@@ -70,6 +79,13 @@ class WordsRefusedError(CryptoError):
     def __init__(self, sentence: str, *, number: int | None = None) -> None:
         super().__init__(sentence)
         self.number = number
+
+
+class ProofRefusedError(CryptoError):
+    """A path does not lead from this leaf, or this older tree, to this root."""
+
+    def __init__(self) -> None:
+        super().__init__("The log's proof was refused: it does not lead to this root.")
 
 
 class RandomnessError(CryptoError):

@@ -1,17 +1,19 @@
 """Who said it: Ed25519 signatures, each made for one purpose.
 
-Rules: a signature is over `pae(tag, body)`, never over bytes that someone else chose. The one
-exception is the signature base of an HTTP request (RFC 9421), which starts with a quotation mark,
-as no PAE does. Verification runs in libsodium, raises on refusal and never returns a bool; public
-keys of small order, outside the main subgroup or not in their canonical encoding are refused first,
-each time.
+Rules: a signature is over `pae(tag, body)`, never over bytes that someone else chose. The two
+exceptions are the signature base of an HTTP request (RFC 9421), which starts with a quotation mark,
+and the text of a log's checkpoint (C2SP signed-note), which starts with `quietway.log/`: no PAE
+starts like either. Verification runs in libsodium, raises on refusal and never returns a bool;
+public keys of small order, outside the main subgroup or not in their canonical encoding are refused
+first, each time.
 
-Spec: docs/spec/envelope.md, "Conventions".
+Spec: docs/spec/envelope.md, "Conventions"; docs/spec/transparency-log.md, "Checkpoints".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, final
 
 from nacl import bindings
@@ -22,9 +24,11 @@ from quietway_crypto.errors import EncodingError, KeyRefusedError, SignatureRefu
 from quietway_crypto.secret import Secret, reveal
 
 SEED_BYTES: Final = 32
+_MOST_REMEMBERED: Final = 8_192
 PUBLIC_KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 _HTTP_BASE_START: Final = b'"'
+_LOG_TEXT_START: Final = b"quietway.log/"
 
 
 @final
@@ -76,6 +80,19 @@ class SigningKey:
         _check_http_base(base)
         return self._sign(base)
 
+    def sign_log_text(self, text: bytes) -> bytes:
+        """Sign the text of a log's checkpoint, with a key that signs nothing else.
+
+        Returns:
+            Ed25519 over the text, 64 bytes.
+
+        Raises:
+            EncodingError: The text does not start as a checkpoint does, so it might be something
+                else.
+        """
+        _check_log_text(text)
+        return self._sign(text)
+
     def overwrite(self) -> None:
         """Clear the secret half, as `Secret.overwrite` does; nothing is signed from then on."""
         self._secret.overwrite()
@@ -91,6 +108,12 @@ def check_public_key(public: bytes) -> None:
         KeyRefusedError: Wrong length, not canonical, not on the curve, of small order, or outside
             the main subgroup.
     """
+    _judge(public)
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _judge(public: bytes) -> None:
+    # What was found good is remembered, a refusal is not.
     if len(public) != PUBLIC_KEY_BYTES:
         raise KeyRefusedError("A signing public key is 32 bytes long.")
     if not bindings.crypto_core_ed25519_is_valid_point(public):
@@ -120,6 +143,23 @@ def verify_http_base(public: bytes, base: bytes, signature: bytes) -> None:
     """
     _check_http_base(base)
     _verify(public, base, signature)
+
+
+def verify_log_text(public: bytes, text: bytes, signature: bytes) -> None:
+    """Check a signature made by `SigningKey.sign_log_text`. Returning at all means that it holds.
+
+    Raises:
+        KeyRefusedError: The public key is not one to verify with.
+        SignatureRefusedError: The signature is not by this key over this text.
+        EncodingError: The text does not start as a checkpoint does.
+    """
+    _check_log_text(text)
+    _verify(public, text, signature)
+
+
+def _check_log_text(text: bytes) -> None:
+    if not text.startswith(_LOG_TEXT_START):
+        raise EncodingError("The text of a checkpoint starts with the name of its log.")
 
 
 def _check_http_base(base: bytes) -> None:

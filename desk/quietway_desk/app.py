@@ -13,14 +13,19 @@ from typing import Annotated
 import typer
 
 from quietway_desk.commands import (
+    access,
     agency,
+    attachment,
     backup,
+    conversation,
     custodians,
     device,
+    dictionary,
     doctor,
     inbox,
     init,
     listen,
+    log,
     outbox,
     partner,
     passphrase,
@@ -54,16 +59,21 @@ app.command("init", epilog=init.EXAMPLE)(init.init)
 app.add_typer(send.app, name="send")
 app.add_typer(referral.app, name="referral")
 app.command("inbox")(inbox.inbox)
-app.command("outbox")(outbox.outbox)
+app.add_typer(outbox.app, name="outbox")
+app.add_typer(conversation.app, name="conversation")
 app.command("watch")(watch.watch)
 app.add_typer(status.app, name="status")
+app.add_typer(attachment.app, name="attachment")
 app.add_typer(partner.app, name="partner")
 app.add_typer(agency.app, name="agency")
 app.add_typer(device.app, name="device")
+app.add_typer(dictionary.app, name="dictionary")
+app.add_typer(access.app, name="access")
 app.command("custodian", epilog=custodians.EXAMPLE_OF_ONE)(custodians.custodian)
 app.add_typer(passphrase.app, name="passphrase")
 app.command("listen")(listen.listen)
 app.command("lock")(listen.lock)
+app.add_typer(log.app, name="log")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("wipe")(wipe.wipe)

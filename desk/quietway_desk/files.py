@@ -53,6 +53,22 @@ def take_file(path: Path, *, allow_closed: bool = False) -> CodedRequest:
     return coded
 
 
+def read_small(file: Path, most_bytes: int) -> bytes:
+    """Read a file that a partner handed over, and none that is larger than such a file can be.
+
+    Raises:
+        UsageRefused: It can't be read, or is something else.
+    """
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(most_bytes + 1)
+    except OSError:
+        raise UsageRefused(f"{file} can't be read: check its name.") from None
+    if len(raw) > most_bytes:
+        raise UsageRefused(f"{file} is larger than it can be: ask for it once more.")
+    return raw
+
+
 def check_new(file: Path) -> None:
     """See that a name is free, before anything is made that is to be written there.
 

@@ -1,21 +1,23 @@
 """Names of devices that people can type: the first eight characters of an id, where that is enough.
 
 An id says nothing about anybody, so there is nothing better to call a device by. Any beginning that
-only one of the agency's devices has is taken, with or without `dev_` before it.
+only one of an agency's devices has is taken, with or without `dev_` before it.
 
 Spec: docs/reference/desk.md, "quietway device".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from quietway_desk.refusals import NotListed, UsageRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from quietway import OwnDevice
+    from quietway import OwnDevice, PartnerDevice
+
+    Device = TypeVar("Device", OwnDevice, PartnerDevice)
 
 SHORTEST: Final = 4
 _SHOWN: Final = 8
@@ -27,8 +29,10 @@ def call_device(device: object) -> str:
     return str(device).removeprefix(_PREFIX)[:_SHOWN]
 
 
-def find_named(name: str, devices: Iterable[OwnDevice]) -> OwnDevice:
-    """Find the one device of the agency that a name means.
+def find_named(
+    name: str, devices: Iterable[Device], listed_by: str = "quietway device list"
+) -> Device:
+    """Find the one of these devices that a name means.
 
     Raises:
         NotListed: There is none.
@@ -41,5 +45,5 @@ def find_named(name: str, devices: Iterable[OwnDevice]) -> OwnDevice:
     if len(found) > 1:
         raise UsageRefused("Several devices begin like that: type more of the name.")
     if not found:
-        raise NotListed(f"A device called {name}", "quietway device list")
+        raise NotListed(f"A device called {name}", listed_by)
     return found[0]

@@ -6,6 +6,7 @@
     ├── WordsDiffer     the words of two screens are not the same; nothing was approved
     ├── NotListed       the agency has nothing of that name; the sentence says what lists them
     ├── NotJoined       this computer has asked to be let in, and is no device yet
+    ├── NotAuditor      the access log is read on an auditor's device
     ├── NotDone         the relay is out of reach, and what was asked for takes it
     └── NotFounded      the relay did not let the agency in; the same command goes on from there
 
@@ -58,6 +59,16 @@ class NotJoined(DeskError):
             "This computer has asked to be let in, and is no device yet. With the ops holder's "
             "answer: quietway device join FILE. To show the request once more: quietway device "
             "request"
+        )
+
+
+class NotAuditor(DeskError):
+    """The access log is for auditors, and this device's certificate does not say so."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The access log is read on a device with the role auditor, and this one has not that "
+            "role. Read it there, or ask an ops holder: quietway device roles DEVICE --role auditor"
         )
 
 

@@ -13,18 +13,24 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from quietway_desk.plain import show_line, show_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from rich.progress import TaskID
     from rich.status import Status
+
+    from quietway import TransferProgress
+
+_STAGES: Final = {"seal": "sealing", "upload": "uploading", "fetch": "fetching", "open": "opening"}
 
 Facts = list[tuple[str, str]]
 """Named facts in the order of their showing."""
@@ -103,6 +109,27 @@ def working(text: str) -> Iterator[Status]:
     """Show on a terminal that something takes its time."""
     with _err().status(Text(text), spinner="line") as status:
         yield status
+
+
+@contextmanager
+def transferring(text: str) -> Iterator[Callable[[TransferProgress], None]]:
+    """Show on a terminal how far a file is, stage by stage; elsewhere say nothing."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        console=_err(),
+        transient=True,
+    )
+    stages: dict[str, TaskID] = {}
+
+    def tell(progress: TransferProgress) -> None:
+        if progress.stage not in stages:
+            stages[progress.stage] = bars.add_task(f"{text}: {_STAGES[progress.stage]}")
+        bars.update(stages[progress.stage], completed=progress.done, total=progress.total)
+
+    with bars:
+        yield tell
 
 
 def _out() -> Console:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from quietway import (
     Client,
+    ForkFound,
+    LogUnproven,
     RelayRefused,
     RelayUnreachable,
+    StorageFull,
     StoreMissing,
+    UnknownOwnVersion,
     UnknownPartner,
     has_request,
     has_store,
@@ -24,11 +28,12 @@ from quietway_desk.refusals import NotDone, NotJoined
 from quietway_desk.screen import remark, warn, working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import typer
 
-    from quietway import OwnDevicesChanged, Partner, SyncReport
+    from quietway import LogAlarm, OwnDevicesChanged, Partner, SyncReport
+    from quietway.content import AgencyId, MessageId, ReferralRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,22 @@ def require_store() -> None:
         raise StoreMissing
 
 
+def note_access(
+    client: Client,
+    action: Literal["open", "export"],
+    *,
+    messages: Iterable[MessageId] = (),
+    referrals: Iterable[ReferralRef] = (),
+) -> None:
+    """Leave a line in the access log. Who has no room for it is told, and still sees what came."""
+    try:
+        client.access.record(action, messages=messages, referrals=referrals)
+    except StorageFull:
+        warn(
+            "The disk is full: that you looked at this stands in no access log. Tell your auditor."
+        )
+
+
 @contextmanager
 def needing_relay(not_done: str) -> Iterator[None]:
     """Say that something was not done, where the SDK says that what was written is kept.
@@ -135,12 +156,52 @@ def tell_change(change: OwnDevicesChanged) -> str:
     )
 
 
+def tell_alarm(alarm: LogAlarm, called: Mapping[AgencyId, str]) -> str:
+    """Say what speaks against the relay's log, and what to do now.
+
+    Args:
+        alarm: What.
+        called: The codes of the partners.
+    """
+    match alarm:
+        case ForkFound():
+            return (
+                "The relay has shown two different directories, and the proof is here. Write it "
+                "down: quietway log export FILE. Show it to your partners and to the relay's "
+                "operator. Until you have seen to it (quietway log acknowledge), nothing new is "
+                "taken from the relay's directory."
+            )
+        case LogUnproven():
+            whose = called.get(alarm.agency, "your own agency")
+            return (
+                f"For a day the relay could not prove that {whose} sees the same directory as you. "
+                "Call someone you know there: do both sides see the same words in quietway log "
+                "show? Seen: quietway log acknowledge"
+            )
+        case UnknownOwnVersion():
+            return (
+                "The relay's log has a version of your agency's own list of devices that this "
+                "device does not know. Ask each of your ops holders now whether it is theirs; if "
+                "not, a key is in other hands. Seen: quietway log acknowledge"
+            )
+        case _:
+            assert_never(alarm)
+
+
 def talk(client: Client) -> SyncReport:
     """Do one pass with the relay, and say what stands in the way, if anything does."""
     report = _pass_on(client)
     for change in client.devices.changes():
         warn(tell_change(change))
+    tell_alarms(client)
     return report
+
+
+def tell_alarms(client: Client) -> None:
+    """Tell every alarm about the relay's log that nobody has acknowledged."""
+    called = {partner.agency_id: partner.agency_code for partner in client.partners.list()}
+    for alarm in client.log.alarms():
+        warn(tell_alarm(alarm, called))
 
 
 def hand_over(client: Client, own: object = None) -> SyncReport:

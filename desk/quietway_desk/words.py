@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.codes import label_of
 from quietway.content import (
+    AttachmentFile,
     MessageText,
     ReferralAnswer,
     ReferralPacket,
@@ -21,12 +22,14 @@ from quietway_desk.screen import Facts, Record, remark, say, show_facts
 from quietway_desk.times import show_instant, write_instant
 
 if TYPE_CHECKING:
-    from quietway import Client, Received, Sent, StatusEntry
+    from quietway import Client, OutboxEntry, Received, Sent, StatusEntry
     from quietway.content import ContentModel
 
 KINDS: Final = {
+    "attachment.file": "File",
     "audience.list": "Who takes part",
     "message.text": "Message",
+    "receipt.cover": "Receipt: none",
     "receipt.opened": "Receipt: opened",
     "receipt.stored": "Receipt: stored",
     "referral.ack": "Referral received",
@@ -43,7 +46,13 @@ OUTBOX_STATES: Final = {
     "sealed": "NOT YET SENT; it is sealed, and goes out when the relay can be reached",
     "stored_at_relay": "delivered to the relay",
     "expired_unsent": "NOT SENT in time; write it again if it still holds",
+    "expired_unread": "delivered to the relay, and NOT CONFIRMED by anybody before it expired",
     "unreachable": "NOT YET SENT; the partner's device has no live key",
+    "paused": "NOT SENT; your agency has paused this partner, and it waits here",
+    "not_taken": "NOT TAKEN IN by them now; they may have paused: phone them",
+    "withdrawing": "being taken back; the relay is asked when it can be reached",
+    "withdrawn": "taken back; it reaches nobody",
+    "partly_withdrawn": "taken back in part; someone has fetched it, or may have",
 }
 
 NEXT_AT_THE_DESK: Final = {
@@ -55,6 +64,7 @@ NEXT_AT_THE_DESK: Final = {
     "add` with the root's words.",
     "this agency's devices": "Run `quietway device list`.",
     "permissions": "Run `quietway agency review`.",
+    "the relay's log": "Run `quietway log show`.",
     "partners": "Ask them to start quietway once; run `quietway inbox` after that.",
 }
 """What to do next, as commands, where the SDK speaks to programs."""
@@ -74,14 +84,19 @@ _PACKET_CODES: Final = (
 _ANSWER_CODES: Final = (("Reason", "reason_code", "reason"), ("Next", "next_steps", "next_steps"))
 
 
-def show_received(message: Received) -> None:
-    """Show one message with who sent it and when."""
+def show_received(message: Received, *, gap_told: bool = False) -> None:
+    """Show one message with who sent it and when.
+
+    Args:
+        message: Which.
+        gap_told: Whether what is missing before it was shown already.
+    """
     sender = message.sender_program or str(message.sender_agency)
     title = f"{KINDS.get(message.content.type, message.content.type)} from {sender}"
     facts: Facts = [("Sent", show_instant(message.sent_at)), *describe(message.content)]
     if message.content.exercise:
         facts.insert(0, ("EXERCISE", "This is a drill, and about nobody."))
-    if message.gap:
+    if message.gap and not gap_told:
         facts.append(("Note", "Something that came before this is missing here."))
     if not message.audience_known:
         facts.append(("Note", "Who else received this is not known yet."))
@@ -97,6 +112,15 @@ def describe(content: ContentModel) -> Facts:
             return _describe_answer(content)
         case StatusIndicator():
             return _describe_status(content)
+        case AttachmentFile():
+            return [
+                ("Name", content.name),
+                ("Kind", content.media_type),
+                (
+                    "Fetch it",
+                    "quietway attachment list names it, quietway attachment fetch brings it",
+                ),
+            ]
         case MessageText():
             return [("Text", content.text)]
         case _:
@@ -113,7 +137,10 @@ def record_of(message: Received) -> Record:
         "sent_at": write_instant(message.sent_at),
         "gap": message.gap,
         "audience_known": message.audience_known,
-        "content": message.content.model_dump(mode="json", exclude_none=True),
+        # Whoever reads this list has no need of a file's key.
+        "content": message.content.model_dump(
+            mode="json", exclude_none=True, exclude={"key", "opening"}
+        ),
     }
 
 
@@ -137,6 +164,14 @@ def tell_sent(client: Client, sent: Sent) -> None:
     say(f"Written, and {OUTBOX_STATES.get(state, state)}.")
     if sent.referral_ref is not None:
         remark(f"Its reference: {sent.referral_ref}")
+
+
+def tell_receipts(entry: OutboxEntry) -> str:
+    """Say what recipients confirmed of a message of the outbox; nothing where none did."""
+    if not entry.stored_by:
+        return ""
+    seen = f", seen on {entry.opened_by}" if entry.opened_by else ""
+    return f"; stored on {entry.stored_by} of their devices{seen}"
 
 
 def _describe_packet(packet: ReferralPacket) -> Facts:

@@ -24,12 +24,15 @@ from relay import RelayFailedError
 from scenes import (
     expired,
     founding,
+    gap,
     imported,
     lost_laptop,
+    paused,
     referral,
     restart,
     second_device,
     status,
+    two_faces,
     who_sees_what,
 )
 from tell import Teller
@@ -46,8 +49,11 @@ SCENES: Final[dict[str, ModuleType]] = {
     "referral": referral,
     "status": status,
     "restart": restart,
+    "paused": paused,
+    "gap": gap,
     "second_device": second_device,
     "lost_laptop": lost_laptop,
+    "two_faces": two_faces,
     "expired": expired,
     "who_sees_what": who_sees_what,
 }

@@ -55,6 +55,7 @@ STATES = {
     "stored_at_relay": "sealed, and stored at the relay",
     "sealed": "sealed, kept on this device: not yet sent",
     "not_yet_sent": "kept on this device: not yet sent",
+    "not_taken": "the relay lets nothing through to them now: they may have paused, so phone them",
 }
 """How far a message has come, in words."""
 
@@ -116,6 +117,10 @@ class World:
     def keep_open(self, client: Client) -> Client:
         """Keep a device open until the end, and close it then."""
         return self._open.enter_context(client)
+
+    def stop_at_the_end(self, relay: Relay) -> None:
+        """See that another relay ends with the demo."""
+        self._open.callback(relay.stop)
 
     def remember(self, *words: str) -> None:
         """Remember words of contents, for the search at the end."""

@@ -56,6 +56,11 @@ def encode_canonical(obj: Mapping[str, object]) -> bytes:
     return _write(obj)
 
 
+def write_checked(found: JsonObject) -> bytes:
+    """Write, in its one form, what `decode_strict` has read: it holds nothing else any more."""
+    return _write(found)
+
+
 def decode_canonical(raw: bytes, *, max_bytes: int) -> JsonObject:
     """Read an object that is written in its one form.
 

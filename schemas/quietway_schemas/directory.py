@@ -6,8 +6,7 @@ version before, is for the reader to judge. Payloads are canonical JSON, and the
 what is signed and hashed. Trust flows down one line: root, ops list, certificates, manifest, epoch
 batches. No person's name has a field here.
 
-Spec: docs/spec/keys.md, "Root → ops list" to "Epoch batches and freshness";
-docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/keys.md, "Root → ops list" to "Epoch batches and freshness"; docs/spec/directory.md.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
+from quietway_schemas.checkpoints import Note
 from quietway_schemas.codebook.lists import CodeIn
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.errors import ContentError, JsonError
@@ -31,7 +31,8 @@ from quietway_schemas.fields import (
     WireModel,
 )
 from quietway_schemas.ids import AgencyId, DeviceId, MailboxId
-from quietway_schemas.instants import DAY
+from quietway_schemas.instants import DAY, HOUR, Instant
+from quietway_schemas.log import LogProof, Path
 
 if TYPE_CHECKING:
     from _typeshed import SupportsDunderLT
@@ -50,7 +51,11 @@ MOST_APPROVALS: Final = 9
 MOST_DEVICES: Final = 50
 MOST_DEPARTED: Final = 200
 MOST_LANES: Final = 2_048
-MOST_ENTRIES: Final = 64
+MOST_ENTRIES: Final = 256
+MOST_BATCHES: Final = 24
+"""How many epoch batches of a device are kept."""
+EPOCH_GRACE_MS: Final = 2 * HOUR
+"""How long after its end an epoch may still be sealed to, by who has a slow clock."""
 SUITE_KEY_BYTES: Final = {"1": 32, "2": 1_216}
 """The length of an epoch public key, by suite."""
 
@@ -280,6 +285,11 @@ def _read_within(model: type[_Inner], payload: bytes, field: str, max_bytes: int
         raise ContentError(field, "is not one canonical JSON object") from None
 
 
+def find_epoch_over(class_: EnvelopeClass, epoch: int) -> Instant:
+    """Say from when on nobody seals to an epoch any more, whatever his clock says."""
+    return class_.epoch_end(epoch) + EPOCH_GRACE_MS
+
+
 class EpochKeys(WireModel):
     """The public keys of one epoch, by suite ("1", "2")."""
 
@@ -302,9 +312,10 @@ class EpochKeys(WireModel):
 
 
 class EpochBatch(WireModel):
-    """The keys that a device can be reached under, and the manifest it holds to be current.
+    """Further keys that a device can be reached under, and the manifest it holds to be current.
 
-    `epochs` is sorted: flash before case, each by number.
+    `epochs` is sorted: flash before case, each by number. Where it is empty, the batch only vouches
+    for the manifest that it names. `replaces` throws away what the device published before.
     """
 
     agency_id: AgencyId
@@ -312,12 +323,18 @@ class EpochBatch(WireModel):
     manifest_version: Version
     manifest_hash: Bytes32
     issued: Moment
-    epochs: Annotated[tuple[EpochKeys, ...], Field(min_length=1, max_length=64)]
+    epochs: Annotated[tuple[EpochKeys, ...], Field(max_length=64)]
+    replaces: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         _demand_ascending("epochs", [(held.envelope_class, held.epoch) for held in self.epochs])
         return self
+
+    @property
+    def over_at(self) -> Instant:
+        """When the last of its epochs is over; 0 where it lists none."""
+        return max((find_epoch_over(e.envelope_class, e.epoch) for e in self.epochs), default=0)
 
 
 class Lane(WireModel):
@@ -348,17 +365,36 @@ class WeekOfLanes(WireModel):
 
 
 class DirectoryEntry(WireModel):
-    """One change of the directory, as the relay passes it on."""
+    """One change of the directory, as the relay passes it on; `removed` is the relay's own word.
+
+    `log` proves that a manifest lies in the transparency log; whether it does is for the reader to
+    judge, also where there is none.
+    """
 
     seq: Count
-    kind: Literal["manifest", "epochs"]
+    kind: Literal["manifest", "epochs", "removed"]
     agency_id: AgencyId
-    object: SignedObject
+    object: SignedObject | None = None
+    log: LogProof | None = None
+
+    @model_validator(mode="after")
+    def _check_object(self) -> Self:
+        if (self.object is None) != (self.kind == "removed"):
+            raise ContentError("object", "stands with what was signed, and with nothing else")
+        return self
 
 
 class DirectoryPage(WireModel):
-    """A page of changes; `next` is the `after` of the next request."""
+    """A page of changes; `next` is the `after` of the next request.
+
+    `checkpoint` is the head of the transparency log in the moment of the page, `consistency` the
+    path to it from the size that the reader named, and `log_key` what the relay says that the log
+    is signed with: only a reader that has pinned no key yet looks at that.
+    """
 
     entries: Annotated[tuple[DirectoryEntry, ...], Field(max_length=MOST_ENTRIES)]
     next: Count
     more: bool
+    checkpoint: Note
+    consistency: Path
+    log_key: Bytes32

@@ -3,11 +3,13 @@
     SchemaError
     ├── IdError             an id's text or bytes have the wrong form
     ├── EnvelopeError       binary: a header, core, record, frame or page has the wrong form
+    ├── CheckpointError     a note that is not in the one form of a checkpoint
     ├── JsonError           bytes that are not the JSON we accept
     └── ContentError        a field is missing, unknown or has a value that is not allowed
         ├── UnknownFieldError   a field that the object does not have
         ├── UnknownCodeError    a code that does not stand in its list
-        └── TooLongError        a text longer than its field's cap
+        ├── TooLongError        a text longer than its field's cap
+        └── UnsupportedDictionaryError  said with a dictionary that this version does not know
 
 An error names what was wrong (a field, a list, a rule) and never repeats the value: errors reach
 logs and screens, and the value may be somebody's story. These classes import nothing.
@@ -50,6 +52,18 @@ class EnvelopeError(SchemaError):
         self.index = index
         place = "" if index is None else f" of record {index}"
         super().__init__(f"The field '{field}'{place} {reason}.")
+
+
+class CheckpointError(SchemaError):
+    """A note that is not in the one form of a checkpoint.
+
+    Attributes:
+        reason: What is wrong with it, as half a sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The checkpoint {reason}.")
 
 
 class JsonError(SchemaError):
@@ -111,3 +125,12 @@ class TooLongError(ContentError):
     def __init__(self, field: str, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         super().__init__(field, f"is longer than {limit_bytes} bytes: shorten the text")
+
+
+class UnsupportedDictionaryError(ContentError):
+    """A content that was said with another dictionary than this version can read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "dictionary_version", "names a dictionary that is not known here: update quietway"
+        )

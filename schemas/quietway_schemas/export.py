@@ -20,16 +20,33 @@ from typing import Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from quietway_schemas import directory, frames, linking, problems, snapshot
-from quietway_schemas.codebook.lists import DICTIONARY_VERSION, entries, list_names
+from quietway_schemas import (
+    dictionary,
+    directory,
+    evidence,
+    frames,
+    linking,
+    log,
+    problems,
+    snapshot,
+)
+from quietway_schemas.codebook.lists import (
+    DICTIONARY_VERSION,
+    entries,
+    list_names,
+    read_list_files,
+)
 from quietway_schemas.content.registry import CONTENT_TYPES
-from quietway_schemas.fields import WireModel
+from quietway_schemas.dictionary_steps import DictionaryFiles
+from quietway_schemas.fields import ALWAYS_WRITTEN, WireModel
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 OBJECTS: Final[Mapping[str, type[WireModel]]] = MappingProxyType(
     {
         **{name: row.model for name, row in CONTENT_TYPES.items()},
+        "dictionary.approved": dictionary.ApprovedDictionary,
+        "dictionary.release": dictionary.DictionaryRelease,
         "directory.ops-list": directory.OpsList,
         "directory.certificate": directory.Certificate,
         "directory.manifest": directory.Manifest,
@@ -42,6 +59,9 @@ OBJECTS: Final[Mapping[str, type[WireModel]]] = MappingProxyType(
         "frame.ack": frames.Ack,
         "frame.latest": frames.Latest,
         "frame.closing": frames.Closing,
+        "log.consistency": log.LogConsistency,
+        "log.evidence": evidence.ForkFile,
+        "log.leaves": log.LogLeaves,
         "link.request": linking.LinkRequest,
         "link.offer": linking.LinkOffer,
         "snapshot.text": snapshot.SnapshotText,
@@ -67,10 +87,12 @@ class _WireSchema(GenerateJsonSchema):
         total: bool,  # noqa: FBT001  # the signature is pydantic's
     ) -> bool:
         inner = field["schema"]
-        written = inner["type"] == "default" and self._is_constant(inner["schema"])
+        written = inner["type"] == "default" and self._is_written(inner["schema"])
         return written or super().field_is_required(field, total)
 
-    def _is_constant(self, schema: core_schema.CoreSchema) -> bool:
+    def _is_written(self, schema: core_schema.CoreSchema) -> bool:
+        if ALWAYS_WRITTEN in (schema.get("metadata") or {}):
+            return True
         return schema["type"] == "literal" and len(schema["expected"]) == 1
 
 
@@ -94,12 +116,20 @@ def make_codes_table() -> str:
     return out.getvalue()
 
 
+def make_schema_text(name: str) -> str:
+    """Write the schema of one object of `OBJECTS` as its file holds it."""
+    return json.dumps(make_schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def make_dictionary_files() -> DictionaryFiles:
+    """Give the files that a release of the dictionary names: code lists and content schemas."""
+    schemas = {name: make_schema_text(name).encode("utf-8") for name in CONTENT_TYPES}
+    return DictionaryFiles(code_lists=read_list_files(), schemas=schemas)
+
+
 def make_files() -> dict[str, str]:
     """Make every exported file: its name and its text."""
-    schemas = {
-        f"{name}.schema.json": json.dumps(make_schema(name), indent=2, ensure_ascii=False) + "\n"
-        for name in sorted(OBJECTS)
-    }
+    schemas = {f"{name}.schema.json": make_schema_text(name) for name in sorted(OBJECTS)}
     return {**schemas, "codes.csv": make_codes_table()}
 
 

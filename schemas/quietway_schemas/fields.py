@@ -25,11 +25,14 @@ from quietway_schemas.canonical import (
     decode_canonical,
     decode_strict,
     encode_canonical,
+    write_checked,
 )
 from quietway_schemas.errors import ContentError, UnknownFieldError
 from quietway_schemas.instants import LATEST_INSTANT
 
 _PLAIN_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+ALWAYS_WRITTEN: Final = "quietway_always_written"
+"""In a field's metadata: it is written also where it holds its default."""
 _BASE64: Final = r"^[A-Za-z0-9_-]*$"
 
 
@@ -159,7 +162,9 @@ class WireModel(_Refusing):
             ContentError: A field is missing, unknown, holds what it may not hold, or is written
                 although it says nothing.
         """
-        made = cls.from_object(decode_canonical(raw, max_bytes=max_bytes))
+        decode_canonical(raw, max_bytes=max_bytes)
+        # From here on there is one way to read these bytes.
+        made = cls._read(raw)
         if made.to_canonical() != raw:
             raise ContentError("object", "is not written in its one form: leave out defaults")
         return made
@@ -182,8 +187,12 @@ class WireModel(_Refusing):
             ContentError: A field is missing, unknown, or holds what it may not hold.
         """
         # Written again, so that the model's own parser can't see anything that ours did not.
+        return cls._read(write_checked(found))
+
+    @classmethod
+    def _read(cls, raw: bytes) -> Self:
         try:
-            return cls.model_validate_json(encode_canonical(found), by_alias=True, by_name=False)
+            return cls.model_validate_json(raw, by_alias=True, by_name=False)
         except RefusedByModel as refused:
             explained = explain_refusal(refused)
         raise explained

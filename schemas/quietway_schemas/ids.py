@@ -12,6 +12,7 @@ Spec: docs/spec/envelope.md, "Conventions".
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -23,6 +24,18 @@ from quietway_schemas.errors import IdError
 ID_BYTES: Final = 16
 _TEXT_CHARACTERS: Final = 26
 _PADDING: Final = "======"
+
+
+# A page of the directory names the same few agencies thousands of times, and the standard library's
+# base32 is slow. Ids are public, so those that were read lately may be remembered.
+@lru_cache(maxsize=4_096)
+def _encode(value: bytes) -> str:
+    return base64.b32encode(value).decode("ascii").rstrip("=").lower()
+
+
+@lru_cache(maxsize=4_096)
+def _decode(body: str) -> bytes:
+    return base64.b32decode(body.upper() + _PADDING)
 
 
 @dataclass(frozen=True, slots=True, order=True, repr=False)
@@ -41,8 +54,7 @@ class Id:
             raise IdError(self.prefix)
 
     def __str__(self) -> str:
-        text = base64.b32encode(self.value).decode("ascii").rstrip("=").lower()
-        return f"{self.prefix}_{text}"
+        return f"{self.prefix}_{_encode(self.value)}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -67,12 +79,12 @@ class Id:
         if prefix != cls.prefix or len(body) != _TEXT_CHARACTERS or not body.isascii():
             raise IdError(cls.prefix)
         try:
-            made = cls(base64.b32decode(body.upper() + _PADDING))
+            value = _decode(body)
         except binascii.Error:
             raise IdError(cls.prefix) from None
-        if str(made) != text:
+        if _encode(value) != body:
             raise IdError(cls.prefix)
-        return made
+        return cls(value)
 
     @classmethod
     def _read(cls, text: str) -> Self:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from quietway_schemas.codebook.lists import CodeIn
 from quietway_schemas.directory import AgencyCode, ProgramCode, RelayUrl, check_roles, check_suites
-from quietway_schemas.fields import Bytes16, Bytes32, WireModel
+from quietway_schemas.fields import Base64, Bytes16, Bytes32, WireModel
 from quietway_schemas.ids import AgencyId, DeviceId, MailboxId
 
 
@@ -30,10 +30,14 @@ class LinkRequest(WireModel):
 
 
 class LinkOffer(WireModel):
-    """What an ops holder answers: which agency it is, and what the device would be there."""
+    """What an ops holder answers: which agency it is, and what the device would be there.
+
+    `log` is the log key and a checkpoint of it, as an invitation packs them.
+    """
 
     agency_code: AgencyCode
     agency_id: AgencyId
+    log: Annotated[bytes, Base64(136, 136)]
     nonce: Bytes16
     program: ProgramCode
     relay: RelayUrl
@@ -43,4 +47,4 @@ class LinkOffer(WireModel):
         AfterValidator(check_roles),
     ]
     root_key: Bytes32
-    version: Literal[1] = 1
+    version: Literal[2] = 2

@@ -43,7 +43,8 @@ _TABLE: Final = (
         "malformed_record",
         400,
         "The batch is not made of whole records.",
-        "Send 1 to 128 records of header, withdraw hash and sealed bytes, nothing between.",
+        "Send 1 to 128 records of header, withdraw hash and sealed bytes, nothing between; or as"
+        " many slips of 64 bytes.",
     ),
     Problem(
         "malformed_json",
@@ -96,8 +97,8 @@ _TABLE: Final = (
     Problem(
         "conflict",
         409,
-        "This envelope id was used before with other bytes.",
-        "Seal the message again under a new envelope id.",
+        "This id was used before with other bytes.",
+        "Seal it again under a new id.",
     ),
     Problem(
         "stale_version",
@@ -116,6 +117,12 @@ _TABLE: Final = (
         415,
         "The body has another media type than this address takes.",
         "Send it with the Content-Type that the spec gives.",
+    ),
+    Problem(
+        "range_not_satisfiable",
+        416,
+        "The blob has no such bytes.",
+        "Ask for bytes within the size that the pointer says.",
     ),
     Problem(
         "over_quota",

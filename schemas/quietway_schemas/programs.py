@@ -5,7 +5,7 @@ another, an old referral would point at the wrong door. So a code belongs to the
 showed it, and a retired one is never used again. These are pure functions over manifests that were
 already verified; they keep nothing.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/directory.md.
 """
 
 from collections.abc import Mapping

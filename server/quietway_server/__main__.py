@@ -1,4 +1,4 @@
-"""The relay's command line: `quietway-relay serve | enroll | migrate | sweep | openapi`.
+"""The relay's command line: `quietway-relay serve`, `enroll`, `remove`, `log-key` and others.
 
 Rules: what goes wrong is one sentence with what to do next, and status 2; a storage that failed
 while serving is status 1. When `serve` is ready it prints one line with its address. SIGINT and
@@ -18,10 +18,15 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from quietway_server.bootstrap import SystemClock, assemble, open_store
-from quietway_server.errors import RelayError
+from quietway_crypto.encoding import encode_base64
+from quietway_protocol.checkpoints import name_log
+from quietway_server.bootstrap import SystemClock, assemble, find_log_key, open_store
+from quietway_server.errors import RelayError, StartError
 from quietway_server.log import start_logging
 from quietway_server.services.enrolment import add_code
+from quietway_server.services.log import NONCE_BYTES
+from quietway_server.services.log_start import start_log
+from quietway_server.services.removal import find_agency, remove_agency
 from quietway_server.settings import SETTINGS, read_settings
 
 if TYPE_CHECKING:
@@ -34,6 +39,8 @@ A relay keeps sealed envelopes until they are fetched. It can read none of them.
 
   quietway-relay serve                 listen on http://127.0.0.1:8740, keep quietway-relay.db here
   quietway-relay enroll                print a one-time code that lets a new agency in
+  quietway-relay remove HARBOR         end an agency's place here, for good
+  quietway-relay log-key               print the key that agencies check the log by
   quietway-relay serve --port 0        listen on a free port, and say which
 
 Each option can also be set in the environment: --max-sockets is QUIETWAY_RELAY_MAX_SOCKETS.
@@ -54,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     try:
         settings = read_settings(options, os.environ)
+        if options["command"] == "remove":
+            return _remove(settings, options["agency"], asked=not options["yes"])
         return _COMMANDS[options["command"]](settings)
     except RelayError as error:
         sys.stderr.write(f"quietway-relay: {error}\n")
@@ -81,6 +90,46 @@ def _enroll(settings: Settings) -> int:
     return 0
 
 
+def _remove(settings: Settings, named: str, *, asked: bool) -> int:
+    store = open_store(settings)
+    try:
+        found = find_agency(store, named)
+        if found is None:
+            raise StartError(f"There is no agency {named} on this relay: give its id or its code.")
+        if asked:
+            sys.stderr.write(
+                f"{found.code} and its devices ({found.devices}) lose their place on this relay,"
+                " and all that waits for them. Everybody sees it, and it can't be undone.\n"
+                f"Type {found.code} to remove it: "
+            )
+            sys.stderr.flush()
+            if sys.stdin.readline().strip() != found.code:
+                raise StartError("Nothing was removed: that is not its code.")
+        key = find_log_key(settings, store)
+        start_log(store, key, secrets.token_bytes)
+        remove_agency(store, found.agency, key=key, nonce=secrets.token_bytes(NONCE_BYTES))
+    finally:
+        store.close()
+    sys.stdout.write(f"quietway-relay: removed {found.code} ({found.agency})\n")
+    return 0
+
+
+def _log_key(settings: Settings) -> int:
+    store = open_store(settings)
+    try:
+        key = find_log_key(settings, store)
+        start_log(store, key, secrets.token_bytes)
+    finally:
+        store.close()
+    sys.stdout.write(f"{encode_base64(key.public)}\n")
+    sys.stderr.write(
+        f"This is the public key of the log {name_log(key.public)}: publish it where agencies will"
+        f" find it without this relay.\nIts secret half is in {settings.log_key}: keep a copy apart"
+        " from the database.\n"
+    )
+    return 0
+
+
 def _migrate(settings: Settings) -> int:
     open_store(settings).close()
     sys.stdout.write(f"quietway-relay: {settings.database} is of this version\n")
@@ -89,9 +138,18 @@ def _migrate(settings: Settings) -> int:
 
 def _sweep(settings: Settings) -> int:
     async def sweep() -> None:
-        relay = assemble(
-            settings, store=open_store(settings), clock=SystemClock(), on_failure=lambda: None
-        )
+        store = open_store(settings)
+        try:
+            relay = assemble(
+                settings,
+                store=store,
+                clock=SystemClock(),
+                on_failure=lambda: None,
+                log_key=find_log_key(settings, store),
+            )
+        except BaseException:
+            store.close()
+            raise
         try:
             swept = await relay.sweeper.sweep()
         finally:
@@ -113,6 +171,7 @@ def _openapi(_settings: Settings) -> int:
 _COMMANDS: dict[str, Callable[[Settings], int]] = {
     "serve": _serve,
     "enroll": _enroll,
+    "log-key": _log_key,
     "migrate": _migrate,
     "sweep": _sweep,
     "openapi": _openapi,
@@ -120,6 +179,8 @@ _COMMANDS: dict[str, Callable[[Settings], int]] = {
 _MEANINGS = {
     "serve": "serve until SIGINT or SIGTERM",
     "enroll": "print a one-time code for a new agency; works while the relay serves",
+    "remove": "end an agency's place on this relay, for good; works while the relay serves",
+    "log-key": "print the public key of the transparency log, for you to publish",
     "migrate": "bring the database to this version, and end",
     "sweep": "remove what has expired, and end; a relay that serves does this by itself",
     "openapi": "print the OpenAPI document",
@@ -137,6 +198,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, meaning in _MEANINGS.items():
         command = commands.add_parser(name, help=meaning, description=f"{meaning.capitalize()}.")
+        if name == "remove":
+            command.add_argument("agency", metavar="AGENCY", help="its id or its code")
+            command.add_argument("--yes", action="store_true", help="don't ask for its code again")
         for setting in SETTINGS:
             shown = f" (default: {setting.default})" if setting.default != "" else ""
             command.add_argument(

@@ -32,6 +32,7 @@ EVENTS: Final = frozenset(
         "storage_full",
         "storage_failed",
         "reserve_missing",
+        "mixing_put_off",
     }
 )
 KEYS: Final = frozenset({"envelopes", "others", "duration_ms", "error"})

@@ -11,7 +11,7 @@ Spec: docs/spec/relay-protocol.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from quietway_schemas.envelope import Header, SubmissionRecord
     from quietway_schemas.instants import Instant
+
+
+BLOB_PIECE_ROWS: Final = 64
+"""How many rows of blobs' bytes one piece of a sweep takes away: 4 MiB to overwrite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,16 @@ class Arrival:
     seq: int
     record_hash: bytes
     expires: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An envelope that is to be taken back: where it stands, and by which hash."""
+
+    mailbox: bytes
+    seq: int
+    envelope_id: bytes
+    withdraw_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +103,22 @@ class ManifestRow:
 
 @dataclass(frozen=True, slots=True)
 class EpochBatchRow:
-    """The newest epoch batch of a device, as it was signed."""
+    """One epoch batch of a device, as it was signed; `over_at` is when its last epoch is over."""
 
     device: bytes
     agency: bytes
     issued: Instant
+    over_at: Instant
     payload: bytes
     signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """One entry of the directory: `change` is its number in the order of changes."""
+    """One entry of the directory: `change` is its number in the order of changes.
+
+    Of an agency that was removed, payload and signature are empty.
+    """
 
     change: int
     kind: str
@@ -111,12 +129,13 @@ class FeedRow:
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """One lane of an agency for a week, and how many envelopes it carried."""
+    """One lane of an agency for a week and kind, and how many envelopes it carried."""
 
     agency: bytes
     week: str
     digest: bytes
     used: int
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +147,68 @@ class WeekRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BlobRow:
+    """A sealed file, without its bytes.
+
+    Attributes:
+        blob: Its id.
+        opening_hash: Of the secret that fetches.
+        writer_hash: Of the secret that writes and deletes.
+        total: Its size when it is whole, in bytes.
+        stored: How many bytes are here.
+        expires: When it is dropped; what was deleted has 0.
+    """
+
+    blob: bytes
+    opening_hash: bytes
+    writer_hash: bytes
+    total: int
+    stored: int
+    expires: Instant
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is here."""
+        return self.stored == self.total
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLane:
+    """A lane that a capability opens, and what it was charged for blobs in its week, in bytes."""
+
+    week: str
+    digest: bytes
+    charged: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeafRow:
+    """One leaf of the transparency log, opened, at its place in the order, from 0."""
+
+    position: int
+    kind: int
+    nonce: bytes
+    agency: bytes
+    manifest_hash: bytes
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """The head of the transparency log: how many leaves, their root, and the signed note."""
+
+    size: int
+    root: bytes
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
     """How many rows a sweep removed."""
 
     envelopes: int
     others: int
+    blobs: int = 0
 
 
 class EnvelopeStore(Protocol):
@@ -160,6 +236,19 @@ class EnvelopeStore(Protocol):
         """Delete envelopes up to a number, or exactly these, and raise `acknowledged`."""
         ...
 
+    def find_numbers(
+        self, wanted: Collection[tuple[bytes, bytes]]
+    ) -> dict[tuple[bytes, bytes], int]:
+        """Give the numbers of envelopes that wait, by (mailbox, envelope id)."""
+        ...
+
+    def withdraw(self, held: Held) -> bool:
+        """Delete an envelope if it stands there with that id and hash; tell whether it did.
+
+        That it came stays known, and its number is not given again.
+        """
+        ...
+
     def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
         """Replace the witness of a mailbox, and what its hello was answered."""
         ...
@@ -173,7 +262,7 @@ class DirectoryStore(Protocol):
         ...
 
     def is_code_taken(self, agency_code: str, *, by_other_than: bytes) -> bool:
-        """Tell whether another agency bears this code."""
+        """Tell whether another agency bears this code, or bore it when it was removed."""
         ...
 
     def find_devices(self, wanted: Collection[bytes]) -> dict[bytes, DeviceRow]:
@@ -184,24 +273,61 @@ class DirectoryStore(Protocol):
         """Put a manifest and its devices in the place of those before.
 
         Mailboxes of new devices are opened. What belonged to devices that are gone is deleted:
-        batch, mailbox, envelopes; also where another device takes the mailbox over. A batch goes
-        with the identity key that signed it.
+        batches, mailbox, envelopes; also where another device takes the mailbox over. Batches go
+        with the identity key that signed them.
 
         Returns:
             The mailboxes of devices that are gone or have changed: whoever reads there must go.
         """
         ...
 
-    def find_epoch_batch(self, device: bytes) -> EpochBatchRow | None:
-        """Give a device's newest epoch batch."""
+    def find_epoch_batches(self, device: bytes) -> list[EpochBatchRow]:
+        """Give a device's epoch batches, oldest first."""
         ...
 
-    def replace_epoch_batch(self, row: EpochBatchRow) -> None:
-        """Put an epoch batch in the place of the one before."""
+    def add_epoch_batch(self, row: EpochBatchRow, *, dropping: Collection[Instant]) -> None:
+        """Put an epoch batch beside the others of its device, without those issued then."""
         ...
 
-    def feed_after(self, after: int, limit: int) -> list[FeedRow]:
-        """Give the entries that changed after a number, in order of change, at most `limit`."""
+    def feed_after(self, after: int, limit: int, *, soft_bytes: int) -> list[FeedRow]:
+        """Give the entries that changed after a number, in order of change.
+
+        Args:
+            after: The number.
+            limit: The most entries.
+            soft_bytes: The list ends with the entry by which its payloads come to so much.
+        """
+        ...
+
+    def find_by_code(self, agency_code: str) -> bytes | None:
+        """Give the agency that bears a code now, or None."""
+        ...
+
+    def remove_agency(self, agency: bytes) -> list[bytes]:
+        """End an agency's place, for good.
+
+        Its devices, mailboxes, envelopes, batches and lanes go. Its id, its code and the ids and
+        identity keys of its devices stay, so that nobody takes its place; the feed says so.
+
+        Returns:
+            The mailboxes that must be left. Nothing happens where there is no such agency.
+        """
+        ...
+
+    def count_devices(self, agency: bytes) -> int:
+        """Count an agency's certified devices."""
+        ...
+
+    def latest_removal(self) -> int:
+        """Give the number of the last removal in the order of changes, 0 where there was none."""
+        ...
+
+    def is_agency_removed(self, agency: bytes) -> bool:
+        """Tell whether an agency was removed."""
+        ...
+
+    def find_removed_devices(self, wanted: Collection[bytes]) -> dict[bytes, bytes]:
+        """Give the identity keys of those among these devices whose agency was removed."""
         ...
 
     def add_enrolment(self, digest: bytes, expires: Instant) -> None:
@@ -235,11 +361,84 @@ class LaneStore(Protocol):
         ...
 
 
-class Transaction(EnvelopeStore, DirectoryStore, LaneStore, Protocol):
+class BlobStore(Protocol):
+    """Sealed files, in rows of 64 KiB."""
+
+    def find_open_lane(self, digest: bytes, weeks: Collection[str]) -> OpenLane | None:
+        """Give the lane that a capability opens in one of these weeks, whoever published it."""
+        ...
+
+    def charge_lane(self, lane: OpenLane, more: int) -> None:
+        """Add to what a lane was charged for blobs in its week, in bytes."""
+        ...
+
+    def find_blob(self, blob: bytes) -> BlobRow | None:
+        """Give a blob, without its bytes."""
+        ...
+
+    def keep_blob(self, row: BlobRow) -> None:
+        """Keep a new blob, or how far one has come and when it ends."""
+        ...
+
+    def add_blob_chunks(self, blob: bytes, first: int, chunks: Sequence[bytes]) -> None:
+        """Add bytes at a blob's end, in rows numbered from `first`."""
+        ...
+
+    def blob_chunk(self, blob: bytes, number: int) -> bytes | None:
+        """Give one row of a blob's bytes."""
+        ...
+
+    def blob_bytes(self) -> int:
+        """Count what all blobs take, or will take when they are whole, in bytes."""
+        ...
+
+
+class LogStore(Protocol):
+    """The transparency log. What stands in it stays."""
+
+    def find_log_head(self) -> LogHead | None:
+        """Give the head; None where there never was a log."""
+        ...
+
+    def replace_log_head(self, head: LogHead) -> None:
+        """Put a head in the place of the one before."""
+        ...
+
+    def append_leaf(self, leaf: LeafRow, nodes: Mapping[tuple[int, int], bytes]) -> None:
+        """Keep a leaf, and the hashes of the subtrees that it completes, by (level, position)."""
+        ...
+
+    def find_nodes(self, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """Give hashes of complete subtrees, by (level, position); level 0 are the leaves'."""
+        ...
+
+    def leaves_from(self, position: int, limit: int) -> list[LeafRow]:
+        """Give the leaves from a place on, in order, at most `limit`."""
+        ...
+
+    def find_manifest_leaves(self, agencies: Collection[bytes]) -> dict[bytes, LeafRow]:
+        """Give the leaf of the newest manifest of each of these agencies, by agency."""
+        ...
+
+
+class Transaction(EnvelopeStore, DirectoryStore, LaneStore, BlobStore, LogStore, Protocol):
     """All of the store at one moment."""
 
     def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
         """Remove what has expired, at most `limit` rows of each kind."""
+        ...
+
+    def mix(self, *, now: Instant | None, limit: int) -> int:
+        """Put rows into a random order whose minute of arrival is over.
+
+        Args:
+            now: The time; None for all rows, also of the minute that goes on.
+            limit: The most rows of each kind.
+
+        Returns:
+            How many were moved, of the kind of which there were most; less than `limit` where none
+            is left.
+        """
         ...
 
 
@@ -296,6 +495,10 @@ class Delivery(Protocol):
 
     def wake(self, mailbox: bytes, latest: int) -> None:
         """Tell whoever listens that a mailbox has come to a number."""
+        ...
+
+    def wake_all(self) -> None:
+        """Let everybody who listens look once more."""
         ...
 
     def listen(self, mailbox: bytes) -> AbstractContextManager[Subscription]:

@@ -24,7 +24,13 @@ import uvicorn
 
 from quietway_schemas.frames import MAX_FRAME_BYTES
 from quietway_server.api.app import make_door
-from quietway_server.bootstrap import SystemClock, assemble, make_folder, open_store
+from quietway_server.bootstrap import (
+    SystemClock,
+    assemble,
+    find_log_key,
+    make_folder,
+    open_store,
+)
 from quietway_server.connections import BoundedConnection
 from quietway_server.direct import DirectSocket
 from quietway_server.errors import StartError
@@ -73,12 +79,18 @@ async def _run(settings: Settings, listening: socket.socket, address: str) -> in
     def end() -> None:
         loop.call_soon_threadsafe(failed.set)
 
-    relay = assemble(
-        settings,
-        store=open_store(settings),
-        clock=SystemClock(),
-        on_failure=end,
-    )
+    store = open_store(settings)
+    try:
+        relay = assemble(
+            settings,
+            store=store,
+            clock=SystemClock(),
+            on_failure=end,
+            log_key=find_log_key(settings, store),
+        )
+    except BaseException:
+        store.close()
+        raise
     try:
         server = _Server(
             _configure(make_door(relay, port=listening.getsockname()[1]), settings), address
@@ -87,10 +99,11 @@ async def _run(settings: Settings, listening: socket.socket, address: str) -> in
         sweeping = asyncio.ensure_future(
             relay.sweeper.run(every_seconds=float(settings.sweep_seconds))
         )
+        watching = asyncio.ensure_future(relay.removals.run())
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.stop())
         await server.serve(sockets=[listening])
-        for task in (stopping, sweeping):
+        for task in (stopping, sweeping, watching):
             task.cancel()
     finally:
         # The writer may still be committing what was accepted.

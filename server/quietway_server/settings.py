@@ -52,6 +52,13 @@ class Setting:
 
 SETTINGS: Final = (
     Setting("database", "quietway-relay.db", "The SQLite file. It is made where it is missing."),
+    Setting(
+        "log_key",
+        "",
+        "The file with the key that signs the transparency log: 32 bytes as base64, for this user"
+        " alone. By default it lies beside the database, under its name and `-log-key`. It is made"
+        " where the log is empty. Keep a copy apart from the database.",
+    ),
     Setting("host", "127.0.0.1", "The address to listen on. A proxy in front does TLS."),
     Setting("port", 8740, "The port to listen on; 0 picks a free one.", most=65535),
     Setting(
@@ -69,6 +76,25 @@ SETTINGS: Final = (
         "mailbox_envelopes", 10_000, "How many envelopes wait in one mailbox at most.", least=1
     ),
     Setting("lane_envelopes", 20_000, "How many envelopes one lane carries in its week.", least=1),
+    Setting(
+        "max_blob_bytes", 64 * 2**20, "How large one sealed file may be, in bytes.", least=2**17
+    ),
+    Setting(
+        "lane_blob_bytes",
+        256 * 2**20,
+        "How many bytes of sealed files one lane may bring in its week.",
+    ),
+    Setting(
+        "all_blob_bytes",
+        4 * 2**30,
+        "How many bytes all sealed files together may take; 0 takes none.",
+    ),
+    Setting(
+        "lane_crisis_envelopes",
+        2_000,
+        "How many alarms one lane carries in its week, beside those.",
+        least=1,
+    ),
     Setting("mailbox_sockets", 4, "How many sockets one mailbox may hold open.", least=1),
     Setting("max_requests", 512, "How many requests are worked on at once.", least=1),
     Setting("max_sockets", 10_000, "How many mailbox sockets are open at once.", least=1),
@@ -90,12 +116,17 @@ class Settings:
     """The settings of one relay. See `SETTINGS` for what each means."""
 
     database: Path
+    log_key: Path
     host: str
     port: int
     public_url: str
     max_database_bytes: int
     mailbox_envelopes: int
     lane_envelopes: int
+    max_blob_bytes: int
+    lane_blob_bytes: int
+    all_blob_bytes: int
+    lane_crisis_envelopes: int
     mailbox_sockets: int
     max_requests: int
     max_sockets: int
@@ -127,6 +158,7 @@ def read_settings(options: Mapping[str, str | None], environment: Mapping[str, s
     }
     settings = Settings(
         database=Path(text["database"]),
+        log_key=Path(text["log_key"] or f"{text['database']}-log-key"),
         host=text["host"],
         public_url=text["public_url"].rstrip("/"),
         **number,

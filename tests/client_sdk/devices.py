@@ -18,6 +18,7 @@ from quietway.keyring.publish import (
     wanted_epochs,
 )
 from quietway_crypto.lanes import derive_capability, derive_lane
+from quietway_crypto.secret import Secret
 from quietway_protocol.manifests import hash_manifest
 from quietway_schemas.directory import OPS_LIFE_MS
 from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
@@ -106,9 +107,9 @@ class Device:
 
     def sign_lanes(self, week: str, version: int = 1) -> SignedObject:
         entropy = self.entropy.draw(32)
-        return build_week_of_lanes(
-            self.keyring, week, [self.partner], version=version, entropy=entropy
-        )
+        secret = self.keyring.agency_secret
+        lanes = [Secret(derive_lane(secret, name)) for name in (self.partner, b"own device bytes")]
+        return build_week_of_lanes(self.keyring, week, lanes, version=version, entropy=entropy)
 
     async def enrol(self, relay: Relay, code: str, now: Instant) -> None:
         self.manifest = self.sign_manifest(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -12,14 +13,22 @@ from tests.relay_process import RelayProcess
 
 from quietway.ambient import SystemClock, SystemEntropy
 from quietway.errors import RelayRefused, RelayUnreachable
+from quietway.ports import BlobPart
 from quietway.testing.clock import FakeClock
 from quietway.testing.entropy import SeededEntropy
 from quietway.testing.relay import InMemoryRelay
 from quietway.transport.http import HttpRelay
+from quietway_crypto.blob_rights import hash_opening
+from quietway_crypto.encoding import TAG_WITHDRAW, hash_tagged
+from quietway_crypto.merkle import hash_leaf, root_of, verify_consistency
+from quietway_protocol.checkpoints import prove_logged, read_checkpoint
+from quietway_protocol.manifests import hash_manifest
 from quietway_schemas.directory import SignedObject
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.ids import DeviceId, MailboxId
-from quietway_schemas.instants import WEEK, iso_week
+from quietway_schemas.instants import DAY, MINUTE, WEEK, iso_week
+from quietway_schemas.log import MANIFEST_LEAF, LogLeaf
+from quietway_schemas.withdrawal import Slip
 from quietway_server.bootstrap import open_store
 from quietway_server.services.enrolment import add_code
 from quietway_server.settings import read_settings
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
 Real: TypeAlias = "tuple[str, Iterator[str]]"
 """The address of a real relay, and one-time codes for it."""
 
+ROW = 65_536
 W1, W2, W3, W4 = (bytes([number]) * 16 for number in (1, 2, 3, 4))
 
 
@@ -47,6 +57,7 @@ class World:
         self._memory = memory
         self._url, self._codes = real or ("", iter(()))
         self._opened: list[Relay] = []
+        self.blob_id = b""
 
     def code(self) -> str:
         if self._memory is not None:
@@ -189,6 +200,34 @@ async def test_acknowledging_none_or_too_many_is_refused(
         await mailbox.acknowledge(range(1, count + 1))
     assert refused.value.code == "invalid_field"
     await mailbox.aclose()
+
+
+async def send_with_slip(world: World, to: Device, relay: Relay) -> tuple[SubmissionRecord, Slip]:
+    now, preimage = world.clock.now(), world.entropy.draw(32)
+    made = make_record(to.keyring.mailbox, world.entropy, now=now)
+    record = replace(made, withdraw_hash=hash_tagged(TAG_WITHDRAW, preimage))
+    await relay.submit(to.capability(now), [record.pack()])
+    return record, Slip(record.header.mailbox, record.header.envelope_id, preimage)
+
+
+async def test_what_was_not_acknowledged_is_taken_back_by_its_preimage_alone(
+    world: World, harbor: tuple[Device, Relay], mercy: tuple[Device, Relay]
+) -> None:
+    (record, slip), (_, fetched), (_, kept) = [
+        await send_with_slip(world, harbor[0], mercy[1]) for _ in range(3)
+    ]
+    mailbox = await open_mailbox(harbor[1])
+    await mailbox.acknowledge([2])
+    await mailbox.aclose()
+    wrong = replace(kept, preimage=world.entropy.draw(32))
+    assert await mercy[1].withdraw([slip, fetched, wrong, slip]) == [True, False, False, False]
+    assert [arrival.seq for arrival in await fetch(harbor[1])] == [3]
+    # The same bytes once more do not undo it, and no number is given for them.
+    await mercy[1].submit(harbor[0].capability(world.clock.now()), [record.pack()])
+    assert [arrival.seq for arrival in await fetch(harbor[1])] == [3]
+    with pytest.raises(RelayRefused) as refused:
+        await mercy[1].withdraw([])
+    assert refused.value.code == "malformed_record"
 
 
 async def test_the_same_envelope_twice_arrives_once_also_after_it_was_acknowledged(
@@ -389,6 +428,75 @@ async def whole_directory(relay: Relay) -> list[tuple[object, str, int, SignedOb
     return entries
 
 
+async def test_every_manifest_of_a_page_is_proved_in_its_checkpoint(
+    harbor: tuple[Device, Relay], mercy: tuple[Device, Relay]
+) -> None:
+    relay, after, more, proved = harbor[1], 0, True, set()
+    while more:
+        page = await relay.directory(after)
+        head = read_checkpoint(page.checkpoint, page.log_key)
+        for entry in page.entries:
+            assert (entry.log is None) == (entry.kind == "epochs")
+            if entry.log is not None:
+                digest = hash_manifest(entry.object.payload)
+                prove_logged(head, entry.agency_id, digest, entry.log)
+                proved.add(entry.agency_id)
+        after, more = page.next, page.more
+    assert {device.keyring.agency for device, _ in (harbor, mercy)} <= proved
+
+
+async def test_the_log_grows_by_one_leaf_for_each_version_and_shows_how(
+    world: World, harbor: tuple[Device, Relay]
+) -> None:
+    relay = harbor[1]
+    first = await relay.directory(0)
+    was = read_checkpoint(await relay.log_checkpoint(), first.log_key)
+    await world.join(next(_CODES))
+    page = await relay.directory(0, log_size=was.size)
+    now = read_checkpoint(page.checkpoint, first.log_key)
+    assert now.size == was.size + 1
+    verify_consistency(was.size, now.size, page.consistency, was.root, now.root)
+    assert await relay.log_consistency(was.size, now.size) == page.consistency
+    assert await relay.log_consistency(now.size, now.size) == ()
+    assert await relay.log_consistency(0, now.size) == ()
+    ahead = await relay.directory(0, log_size=now.size + 1)
+    assert (ahead.checkpoint, ahead.consistency) == (page.checkpoint, ())
+    for old, new in ((0, now.size + 1), (2, 1)):
+        with pytest.raises(RelayRefused) as refused:
+            await relay.log_consistency(old, new)
+        assert refused.value.code == "invalid_field"
+
+
+async def test_the_openings_of_all_leaves_fold_into_the_head(
+    harbor: tuple[Device, Relay],
+) -> None:
+    device, relay = harbor
+    page = await relay.directory(0)
+    head = read_checkpoint(page.checkpoint, page.log_key)
+    leaves: list[LogLeaf] = []
+    while len(leaves) < head.size:
+        leaves += (await relay.log_leaves(len(leaves))).leaves
+    assert root_of(hash_leaf(leaf.to_bytes()) for leaf in leaves) == head.root
+    mine = [leaf for leaf in leaves if leaf.agency_id == device.keyring.agency]
+    assert [leaf.kind for leaf in mine] == [MANIFEST_LEAF]
+    beyond = await relay.log_leaves(head.size)
+    assert (beyond.leaves, beyond.more) == ((), False)
+
+
+async def test_the_log_is_shown_to_nobody_unknown(
+    world: World, harbor: tuple[Device, Relay]
+) -> None:
+    stranger = world.connect(harbor[0].keyring.identity, DeviceId(world.entropy.draw(16)))
+    for attempt in (
+        stranger.log_checkpoint(),
+        stranger.log_consistency(0, 0),
+        stranger.log_leaves(0),
+    ):
+        with pytest.raises(RelayRefused) as refused:
+            await attempt
+        assert refused.value.code == "not_authenticated"
+
+
 async def test_a_first_manifest_needs_a_code_that_is_good_once(world: World) -> None:
     now, code = world.clock.now(), world.code()
     first, second = (make_device(world.entropy, next(_CODES)) for _ in range(2))
@@ -549,3 +657,69 @@ async def test_an_identity_key_and_a_foreign_key_hear_nothing(world: World) -> N
         with pytest.raises(RelayRefused) as refused:
             await anext(world.connect(key, device.keyring.device).listen())
         assert refused.value.code == "not_authenticated"
+
+
+def part_of(world: World, size: int, *, first: int = 0, end: int | None = None) -> BlobPart:
+    """Give a part of a blob that is the same whenever it is asked for with the same world."""
+    body = bytes([size % 251]) * size
+    return BlobPart(
+        world.blob_id, hash_opening(W1 * 2), W2 * 2, first, size, body[first : end or size]
+    )
+
+
+async def test_a_blob_in_parts_is_stored_once_and_fetched_by_its_secret(
+    world: World, harbor: tuple[Device, Relay], mercy: tuple[Device, Relay]
+) -> None:
+    (host, relay), (_, other) = harbor, mercy
+    now = world.clock.now()
+    world.blob_id = world.entropy.draw(16)
+    size = 2 * ROW + 7
+    assert await relay.blob_status(world.blob_id, W2 * 2) is None
+    for first, end in ((0, ROW), (0, ROW), (ROW, size), (ROW, size)):
+        part = part_of(world, size, first=first, end=end)
+        kept = await relay.put_blob_part(host.capability(now), part)
+        assert kept.stored == end
+        assert await relay.blob_status(world.blob_id, W2 * 2) == kept
+    assert now + 30 * DAY <= kept.expires <= world.clock.now() + 30 * DAY + MINUTE
+    fetched = await other.get_blob(world.blob_id, W1 * 2, first=ROW - 1, last=size - 1)
+    assert fetched == part_of(world, size).body[ROW - 1 :]
+    await relay.delete_blob(world.blob_id, W2 * 2)
+    await relay.delete_blob(world.blob_id, W2 * 2)
+    assert await relay.blob_status(world.blob_id, W2 * 2) is None
+
+
+async def test_a_blob_is_refused_alike_everywhere(
+    world: World, harbor: tuple[Device, Relay]
+) -> None:
+    host, relay = harbor
+    lane = host.capability(world.clock.now())
+    world.blob_id = world.entropy.draw(16)
+    good = part_of(world, 2 * ROW, end=ROW)
+    assert (await relay.put_blob_part(lane, good)).stored == ROW
+    wrong = [
+        (bytes(32), part_of(world, 2 * ROW, first=ROW), "not_found"),
+        (lane, replace(good, body=bytes(ROW)), "conflict"),
+        (lane, replace(good, writer=W3 * 2), "conflict"),
+        (lane, replace(good, opening_hash=W3 * 2), "conflict"),
+        (lane, replace(good, total=3 * ROW), "conflict"),
+        (lane, replace(good, body=good.body[:-1]), "invalid_field"),
+        (lane, replace(good, first=1), "invalid_field"),
+        (lane, part_of(world, 2 * ROW), "invalid_field"),
+        (lane, replace(good, blob_id=world.entropy.draw(16), first=ROW), "invalid_field"),
+        (lane, replace(good, blob_id=world.entropy.draw(16), total=2**30), "too_large"),
+    ]
+    for capability, part, code in wrong:
+        with pytest.raises(RelayRefused) as refused:
+            await relay.put_blob_part(capability, part)
+        assert refused.value.code == code
+    for opening in (W1 * 2, W3 * 2):  # it is not whole
+        with pytest.raises(RelayRefused) as refused:
+            await relay.get_blob(world.blob_id, opening, first=0, last=1)
+        assert refused.value.code == "not_found"
+    await relay.put_blob_part(lane, part_of(world, 2 * ROW, first=ROW))
+    with pytest.raises(RelayRefused) as refused:
+        await relay.get_blob(world.blob_id, W3 * 2, first=0, last=1)
+    assert refused.value.code == "not_found"
+    assert await relay.blob_status(world.blob_id, W3 * 2) is None
+    await relay.delete_blob(world.blob_id, W3 * 2)
+    assert await relay.get_blob(world.blob_id, W1 * 2, first=0, last=0) == good.body[:1]

@@ -11,7 +11,16 @@ import pytest
 from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
 from quietway_schemas.ids import EnvelopeId, MailboxId
 from quietway_schemas.instants import MINUTE
-from quietway_server.ports import Arrival, DeviceRow, EpochBatchRow, ManifestRow, WeekRow
+from quietway_server.ports import (
+    Arrival,
+    DeviceRow,
+    EpochBatchRow,
+    Held,
+    LeafRow,
+    LogHead,
+    ManifestRow,
+    WeekRow,
+)
 from quietway_server.store.memory import MemoryStore
 from quietway_server.store.sqlite import SqliteStore
 
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
 
     from quietway_server.ports import Store
 
+MIB = 1024 * 1024
 AGENCY, OTHER = b"a" * 16, b"o" * 16
 MAILBOX = b"m" * 16
 DEVICE = DeviceRow(b"d" * 16, AGENCY, MAILBOX, b"i" * 32, b"l" * 32)
@@ -107,6 +117,33 @@ def test_what_was_appended_is_seen_within_its_own_transaction(store: Store) -> N
         assert transaction.find_seen([key])[key] == arrival.record_hash
 
 
+def _held(arrival: Arrival, **changes: object) -> Held:
+    header = arrival.record.header
+    held = Held(MAILBOX, arrival.seq, header.envelope_id.value, arrival.record.withdraw_hash)
+    return dataclasses.replace(held, **changes)  # type: ignore[arg-type]  # each test names its own
+
+
+def test_withdrawing_deletes_what_stands_there_with_that_hash_and_nothing_else(
+    store: Store,
+) -> None:
+    arrivals = [_arrival(1), _arrival(2, EnvelopeClass.CASE), _arrival(3)]
+    _append(store, *arrivals)
+    keys = [(MAILBOX, arrival.record.header.envelope_id.value) for arrival in arrivals]
+    with store.reading() as transaction:
+        found = transaction.find_numbers([*keys, (MAILBOX, b"?" * 16), (b"?" * 16, keys[0][1])])
+    assert found == dict(zip(keys, [1, 2, 3], strict=True))
+    with store.writing() as transaction:
+        for wrong in ({"withdraw_hash": b"?" * 32}, {"seq": 3}, {"envelope_id": b"?" * 16}):
+            assert not transaction.withdraw(_held(arrivals[1], **wrong))
+        assert transaction.withdraw(_held(arrivals[1]))
+        assert not transaction.withdraw(_held(arrivals[1]))
+        row = transaction.find_mailboxes([MAILBOX])[MAILBOX]
+        assert (row.latest, row.waiting, row.acknowledged) == (3, 2, 0)
+        assert keys[1] in transaction.find_seen(keys)
+        assert keys[1] not in transaction.find_numbers(keys)
+    assert _seqs(store) == [1, 3]
+
+
 def test_acknowledging_deletes_and_never_counts_beyond_the_end(store: Store) -> None:
     _append(store, *[_arrival(seq) for seq in range(1, 6)])
     with store.writing() as transaction:
@@ -162,14 +199,14 @@ def test_a_device_that_is_gone_takes_everything_with_it(store: Store) -> None:
     _append(store, arrival)
     successor = DeviceRow(b"D" * 16, AGENCY, b"M" * 16, b"I" * 32, b"L" * 32)
     with store.writing() as transaction:
-        transaction.replace_epoch_batch(EpochBatchRow(DEVICE.device, AGENCY, 1, b"{}", b"s" * 64))
+        transaction.add_epoch_batch(_batch(1), dropping=())
         assert transaction.replace_manifest(_manifest(2), [successor]) == [MAILBOX]
     with store.reading() as transaction:
         assert transaction.find_devices([DEVICE.device, successor.device]) == {
             successor.device: successor
         }
         assert set(transaction.find_mailboxes([MAILBOX, b"M" * 16])) == {b"M" * 16}
-        assert transaction.find_epoch_batch(DEVICE.device) is None
+        assert transaction.find_epoch_batches(DEVICE.device) == []
         assert not transaction.find_seen([(MAILBOX, arrival.record.header.envelope_id.value)])
     assert _seqs(store) == []
 
@@ -192,10 +229,10 @@ def test_a_device_with_another_key_keeps_its_mailbox_but_no_old_batch(
     _append(store, _arrival(1))
     changed = dataclasses.replace(DEVICE, **{key: b"n" * 32})
     with store.writing() as transaction:
-        transaction.replace_epoch_batch(EpochBatchRow(DEVICE.device, AGENCY, 1, b"{}", b"s" * 64))
+        transaction.add_epoch_batch(_batch(1), dropping=())
         assert transaction.replace_manifest(_manifest(2), [changed]) == [MAILBOX]
-        batch = transaction.find_epoch_batch(DEVICE.device)
-    assert (batch is None) == (key == "identity_key")
+        batches = transaction.find_epoch_batches(DEVICE.device)
+    assert (batches == []) == (key == "identity_key")
     assert _seqs(store) == [1]
 
 
@@ -225,13 +262,137 @@ def test_a_mailbox_that_stays_keeps_its_numbers_and_witness(store: Store) -> Non
 
 def test_the_feed_is_in_order_of_change_and_never_reuses_a_number(store: Store) -> None:
     with store.writing() as transaction:
-        transaction.replace_epoch_batch(EpochBatchRow(DEVICE.device, AGENCY, 1, b"{1}", b"s" * 64))
+        transaction.add_epoch_batch(_batch(1), dropping=())
         transaction.replace_manifest(_manifest(1, OTHER, "RIVER"), [])
         transaction.replace_manifest(_manifest(2), [])
-        kinds = [(row.change, row.kind, row.agency) for row in transaction.feed_after(0, 10)]
+        kinds = [
+            (row.change, row.kind, row.agency)
+            for row in transaction.feed_after(0, 10, soft_bytes=MIB)
+        ]
     # The batch had number 2 and went with its device; nothing takes the number again.
     assert kinds == [(3, "manifest", OTHER), (4, "manifest", AGENCY)]
     with store.reading() as transaction:
-        assert [row.change for row in transaction.feed_after(3, 10)] == [4]
+        assert [row.change for row in transaction.feed_after(3, 10, soft_bytes=MIB)] == [4]
         assert transaction.is_code_taken("RIVER", by_other_than=AGENCY)
         assert not transaction.is_code_taken("RIVER", by_other_than=OTHER)
+
+
+def _batch(issued: int, *, over_at: int = MINUTE, payload: bytes = b"{}") -> EpochBatchRow:
+    return EpochBatchRow(DEVICE.device, AGENCY, issued, over_at, payload, b"s" * 64)
+
+
+def test_the_batches_of_a_device_add_up_and_each_has_its_own_number(store: Store) -> None:
+    with store.writing() as transaction:
+        transaction.add_epoch_batch(_batch(1), dropping=())
+        transaction.add_epoch_batch(_batch(2), dropping=())
+        transaction.add_epoch_batch(_batch(3), dropping={1})
+        issued = [row.issued for row in transaction.find_epoch_batches(DEVICE.device)]
+        feed = transaction.feed_after(0, 10, soft_bytes=MIB)
+    assert issued == [2, 3]
+    assert [row.kind for row in feed[-2:]] == ["epochs", "epochs"]
+    assert feed[-2].change < feed[-1].change
+
+
+def test_a_page_ends_with_the_entry_that_fills_it(store: Store) -> None:
+    with store.writing() as transaction:
+        for issued in range(1, 5):
+            transaction.add_epoch_batch(_batch(issued, payload=b"x" * 10), dropping=())
+        (before,) = {row.change for row in transaction.feed_after(0, 1, soft_bytes=1)}
+        page = transaction.feed_after(before, 10, soft_bytes=20)
+    assert [row.payload for row in page] == [b"x" * 10] * 2
+
+
+def test_the_sweep_takes_batches_that_are_over_but_never_the_newest(store: Store) -> None:
+    with store.writing() as transaction:
+        for issued, over_at in ((1, MINUTE), (2, 9 * MINUTE), (3, 0)):
+            transaction.add_epoch_batch(_batch(issued, over_at=over_at), dropping=())
+        transaction.sweep(now=5 * MINUTE, oldest_week="2026-W01", limit=10)
+        first = [row.issued for row in transaction.find_epoch_batches(DEVICE.device)]
+        transaction.sweep(now=50 * MINUTE, oldest_week="2026-W01", limit=10)
+        second = [row.issued for row in transaction.find_epoch_batches(DEVICE.device)]
+    assert (first, second) == ([2, 3], [3])
+
+
+def test_an_agency_that_is_removed_is_gone_at_once_and_its_names_stay_taken(store: Store) -> None:
+    _append(store, _arrival(1))
+    with store.writing() as transaction:
+        transaction.add_epoch_batch(_batch(1), dropping=())
+        code = transaction.find_manifest(AGENCY)
+        assert code is not None
+        assert transaction.latest_removal() == 0
+        assert transaction.remove_agency(AGENCY) == [MAILBOX]
+        assert transaction.remove_agency(AGENCY) == []
+    with store.reading() as transaction:
+        assert transaction.find_manifest(AGENCY) is None
+        assert transaction.find_devices([DEVICE.device]) == {}
+        assert transaction.find_mailboxes([MAILBOX]) == {}
+        assert transaction.find_epoch_batches(DEVICE.device) == []
+        assert transaction.find_by_code(code.agency_code) is None
+        assert transaction.is_code_taken(code.agency_code, by_other_than=b"x" * 16)
+        assert transaction.is_agency_removed(AGENCY)
+        assert transaction.find_removed_devices([DEVICE.device]) == {
+            DEVICE.device: DEVICE.identity_key
+        }
+        (entry,) = transaction.feed_after(0, 10, soft_bytes=MIB)
+        assert (entry.kind, entry.agency, entry.payload) == ("removed", AGENCY, b"")
+        assert transaction.latest_removal() == entry.change
+    assert _seqs(store) == []
+
+
+def _leaf(position: int, agency: bytes = AGENCY, kind: int = 1) -> LeafRow:
+    return LeafRow(position, kind, b"n" * 32, agency, bytes([position]) * 32, b"f" * 32)
+
+
+def test_a_log_that_never_was_has_no_head_and_no_leaves(store: Store) -> None:
+    with store.reading() as transaction:
+        assert transaction.find_log_head() is None
+        assert transaction.leaves_from(0, 9) == []
+        assert transaction.find_nodes([(0, 0), (3, 1)]) == {}
+        assert transaction.find_nodes([]) == {}
+        assert transaction.find_manifest_leaves([AGENCY]) == {}
+        assert transaction.find_manifest_leaves([]) == {}
+
+
+def test_leaves_nodes_and_head_come_back_as_they_were_kept(store: Store) -> None:
+    leaves = [_leaf(0), _leaf(1, OTHER), _leaf(2), _leaf(3, OTHER, kind=2)]
+    nodes: list[dict[tuple[int, int], bytes]] = [{}, {(1, 0): b"1" * 32}, {}, {(2, 0): b"2" * 32}]
+    with store.writing() as transaction:
+        for leaf, completed in zip(leaves, nodes, strict=True):
+            transaction.append_leaf(leaf, completed)
+        for size in (3, 4):
+            transaction.replace_log_head(LogHead(size, b"r" * 32, f"note {size}"))
+        assert transaction.leaves_from(0, 9) == leaves
+    with store.reading() as transaction:
+        assert transaction.find_log_head() == LogHead(4, b"r" * 32, "note 4")
+        assert transaction.leaves_from(1, 2) == leaves[1:3]
+        assert transaction.leaves_from(4, 2) == []
+        found = transaction.find_nodes([(0, 2), (0, 9), (1, 0), (2, 0), (2, 1)])
+        assert found == {(0, 2): b"f" * 32, (1, 0): b"1" * 32, (2, 0): b"2" * 32}
+        newest = transaction.find_manifest_leaves({AGENCY, OTHER, b"x" * 16})
+        assert newest == {AGENCY: leaves[2], OTHER: leaves[1]}
+
+
+def test_a_leaf_of_a_transaction_that_failed_is_gone(store: Store) -> None:
+    def fail() -> None:
+        with store.writing() as transaction:
+            transaction.append_leaf(_leaf(0), {(1, 0): b"1" * 32})
+            transaction.replace_log_head(LogHead(1, b"r" * 32, "note"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with store.reading() as transaction:
+        assert transaction.find_log_head() is None
+        assert transaction.leaves_from(0, 9) == []
+        assert transaction.find_nodes([(0, 0), (1, 0)]) == {}
+
+
+def test_mixing_changes_nothing_that_is_read(store: Store) -> None:
+    _append(store, *(_arrival(seq) for seq in range(1, 9)))
+    with store.writing() as transaction:
+        transaction.mix(now=None, limit=3)
+        transaction.mix(now=None, limit=100)
+    assert _seqs(store) == list(range(1, 9))
+    with store.writing() as transaction:
+        transaction.acknowledge(MAILBOX, through=None, seqs=(2, 5))
+    assert _seqs(store) == [1, 3, 4, 6, 7, 8]

@@ -359,3 +359,34 @@ def test_nothing_is_written_outside_the_store(street: Street) -> None:
     street.shelter.run("outbox")
 
     assert {path for path in outside.iterdir() if path.name != "relay"} == before
+
+
+def test_a_partners_device_is_cut_off_and_given_back_and_an_invitation_is_taken_back(
+    street: Street,
+) -> None:
+    street.hospital.run("inbox")
+    street.shelter.run("inbox")
+    (listed,) = json.loads(street.shelter.run("partner", "devices", "MERCY", "--json").stdout)
+    assert listed["cut_off"] is False
+    assert listed["lane_since"] is not None
+    device = listed["device"]
+    # By its beginning, as one's own devices are called.
+    cut = street.shelter.run("partner", "cut-off", device.removeprefix("dev_")[:8])
+    assert cut.returncode == 0, cut.stderr
+    assert "Call them." in cut.stderr
+    assert "quietway partner uninvite" in cut.stderr
+    # Other tests of this street made more of them.
+    for name in re.findall(r"\b[0-9a-f]{16}\b", street.shelter.run("partner", "uninvite").stdout):
+        assert street.shelter.run("partner", "uninvite", name).returncode == 0
+    shown = street.shelter.run("partner", "devices", "MERCY").stdout
+    assert "no: it was cut off here" in shown
+    refused = street.hospital.run("send", "message", "--to=HARBOR", words="Are you there?")
+    assert "delivered to the relay" not in refused.stdout
+    street.shelter.run("partner", "restore", device)
+    assert "yes, since" in street.shelter.run("partner", "devices", "MERCY").stdout
+    assert street.shelter.run("partner", "restore", device).returncode != 0
+
+    street.shelter.run("partner", "invite", "City legal aid")
+    assert "City legal aid" in street.shelter.run("partner", "uninvite").stdout
+    assert street.shelter.run("partner", "uninvite", "City legal aid").returncode == 0
+    assert "City legal aid" not in street.shelter.run("partner", "uninvite").stdout

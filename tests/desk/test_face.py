@@ -34,6 +34,7 @@ COMMANDS: Final = (
     "init",
     "inbox",
     "outbox",
+    "outbox withdraw",
     "watch",
     "doctor",
     "backup",
@@ -73,6 +74,13 @@ COMMANDS: Final = (
     "partner add",
     "partner verify",
     "partner list",
+    "partner pause",
+    "partner resume",
+    "partner end",
+    "partner uninvite",
+    "partner devices",
+    "partner cut-off",
+    "partner restore",
 )
 
 
@@ -228,8 +236,10 @@ def test_a_partners_words_cannot_turn_the_reading_direction_around(
 
 def test_every_kind_of_content_and_every_state_of_the_outbox_has_words() -> None:
     assert set(KINDS) == {
+        "attachment.file",
         "audience.list",
         "message.text",
+        "receipt.cover",
         "receipt.opened",
         "receipt.stored",
         "referral.ack",
@@ -242,8 +252,14 @@ def test_every_kind_of_content_and_every_state_of_the_outbox_has_words() -> None
     }
     assert set(OUTBOX_STATES) == {
         "not_yet_sent",
+        "expired_unread",
         "sealed",
         "stored_at_relay",
         "expired_unsent",
         "unreachable",
+        "paused",
+        "not_taken",
+        "withdrawing",
+        "withdrawn",
+        "partly_withdrawn",
     }

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.desk.conftest import Desk, Ran, write_passphrase
+from tests.desk.conftest import Desk, Ran, Street, write_passphrase
 from tests.desk.terminal import Terminal
 from tests.desk.test_devices import Office
-from tests.journeys.conftest import PASSPHRASE, enroll, found
+from tests.journeys.conftest import PASSPHRASE, befriend, enroll, found
 from tests.relay_process import RelayProcess
 
 from quietway import Client, make_custodian
@@ -160,4 +160,58 @@ def test_an_agency_is_recovered_as_the_page_says(relay: RelayProcess, tmp_path: 
     page.run(by_people)
     by_people.run(*page.next())
     assert "not_authenticated" in by_sheet.run("inbox").stderr
+    assert not page.commands
+
+
+def test_a_partner_is_paused_as_the_page_says(relay: RelayProcess, tmp_path: Path) -> None:
+    file = write_passphrase(tmp_path)
+    shelter, hospital = Desk(tmp_path / "harbor", file), Desk(tmp_path / "mercy", file)
+    with (
+        found(relay, shelter.home, "HARBOR-SHELTER", "shelter_staff") as one,
+        found(relay, hospital.home, "MERCY-SOCIALWORK", "hospital_social_worker") as other,
+    ):
+        befriend(one, other)
+    words = "Interpreter arranged for the morning."
+    page = Page.open("pause-a-partner", tmp_path)
+    send = ("send", "message", "--to", "MERCY")
+    assert shelter.run(*send, words=words).returncode == 0
+    paused = page.run(shelter)
+    assert "MERCY: PAUSED" in paused.stdout
+    assert "Taken back before they fetched it: 1 copy." in paused.stdout
+    refused = shelter.run(*send, words="Another one.")
+    assert refused.returncode != 0
+    assert "partner resume MERCY" in refused.stderr
+    assert "your agency has paused this partner" in shelter.run("outbox").stdout
+    assert words not in hospital.run("inbox").stdout
+    asked = hospital.run("send", "message", "--to", "HARBOR", words="Anybody there?")
+    assert "they may have paused: phone them" in asked.stdout
+    assert "MERCY: shared with again" in page.run(shelter).stdout
+    assert words in hospital.run("inbox").stdout
+    assert "MERCY: ENDED" in page.run(shelter).stdout
+    assert "ended sharing" in shelter.run("partner", "resume", "MERCY").stderr
+    assert "MERCY: shared with again" in page.run(shelter).stdout
+    assert shelter.run(*send, words="To the wrong place.").returncode == 0
+    listed = shelter.run("outbox").stdout.splitlines()[-1]
+    page.meant["ID"] = re.findall(r"  ([0-9a-f]{8})  ", listed)[0]
+    assert "1 of 1 copy taken back." in page.run(shelter).stdout
+    assert "taken back; it reaches nobody" in shelter.run("outbox").stdout
+    assert not page.commands
+
+
+def test_a_file_is_sent_as_the_page_says(
+    street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plan.pdf").write_bytes(b"a plan")
+    Path("received").mkdir()
+    page = Page.open("send-a-file", tmp_path)
+    assert "none of that is removed" in page.run(street.shelter).stderr
+    assert "at the relay" in page.run(street.shelter).stdout
+    listed = page.run(street.hospital).stdout
+    page.meant["MESSAGE"] = re.findall(r"msg_[a-z2-7]{26}", listed)[0]
+    page.run(street.hospital)
+    assert Path("received/plan.pdf").read_bytes() == b"a plan"
+    page.run(street.shelter)
+    again = street.hospital.run("attachment", "fetch", page.meant["MESSAGE"])
+    assert (again.returncode, "does not have this file any more" in again.stderr) == (1, True)
     assert not page.commands

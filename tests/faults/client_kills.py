@@ -92,6 +92,7 @@ class Pair:
         )
         befriend(self.sender, receiver)
         self._to, self.home = receiver.program, str(receiver.home)
+        self._agency = receiver.agency_id.value
         sent = self.sender.messages.send("The conversation begins.", to=self._to)
         self._conversation = sent.conversation
         receiver.sync()
@@ -143,7 +144,7 @@ class Pair:
             out_of_order=int(shown != [text for text in self._said if text in shown]),
             told_twice=sum(times > 1 for times in self._told.values()),
             told_otherwise=int(self._told.total() + self._untold != len(shown)),
-            waiting=count_waiting(self._relay.database),
+            waiting=count_waiting(self._relay.database, self._agency),
             problems=len(problems),
         )
 
@@ -164,11 +165,13 @@ def run_campaign(pair: Pair, point: str, campaign: Campaign) -> str:
     return f"{point}: {campaign.kills} kills; {len(pair._said)} messages; broken: {broken}"
 
 
-def count_waiting(database: Path) -> int:
-    """Count what stands in all mailboxes of a relay."""
+def count_waiting(database: Path, agency: bytes) -> int:
+    """Count what stands in an agency's mailboxes."""
     connection = sqlcipher3.dbapi2.connect(str(database))
     try:
-        (waiting,) = connection.execute("SELECT sum(waiting) FROM mailboxes").fetchone()
+        (waiting,) = connection.execute(
+            "SELECT sum(waiting) FROM mailboxes WHERE agency = ?", (agency,)
+        ).fetchone()
     finally:
         connection.close()
     return int(waiting)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tests.gallery.parties import NOW
 
 from quietway_schemas.codebook.lists import codes, entries
+from quietway_schemas.content.access import MOST_ACCESSED, AccessEvent
 from quietway_schemas.content.agency import (
     MOST_OFFER_BYTES,
     MOST_PARTS,
@@ -24,11 +25,20 @@ from quietway_schemas.content.agency import (
     AgencySnapshotApproval,
     AgencySnapshotOffer,
     AgencySnapshotPart,
+    AgencyStanding,
     SharedRow,
 )
+from quietway_schemas.content.attachment import AttachmentFile
 from quietway_schemas.content.audience import MOST_AUDIENCE, AudienceList
+from quietway_schemas.content.lane import LaneGrant
+from quietway_schemas.content.log import MOST_NOTE_BYTES, MOST_PATH, LogCheckpoint
 from quietway_schemas.content.message import MessageText
-from quietway_schemas.content.receipt import MOST_RECEIPTS, ReceiptOpened, ReceiptStored
+from quietway_schemas.content.receipt import (
+    MOST_RECEIPTS,
+    ReceiptCover,
+    ReceiptOpened,
+    ReceiptStored,
+)
 from quietway_schemas.content.referral import (
     Receiving,
     ReferralAck,
@@ -43,7 +53,7 @@ from quietway_schemas.content.referral import (
 from quietway_schemas.content.referral_states import STATES_OF_TYPE, STATES_WITH_REASON
 from quietway_schemas.content.status import StatusIndicator
 from quietway_schemas.directory import MAX_CERTIFICATE_BYTES, MOST_APPROVALS, Approval
-from quietway_schemas.ids import CaseRef, DeviceId, MessageId, ReferralRef
+from quietway_schemas.ids import AgencyId, CaseRef, DeviceId, MessageId, ReferralRef
 from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
@@ -75,13 +85,41 @@ def _ids(chance: random.Random, most: int) -> list[bytes]:
     return sorted({chance.randbytes(16) for _ in range(chance.randint(1, most))})
 
 
+def _attachment(chance: random.Random) -> ContentModel:
+    return AttachmentFile(
+        blob_id=chance.randbytes(16),
+        padded_length=chance.randint(65_536, 2**26),
+        length=chance.randint(0, 65_528),
+        sha256=chance.randbytes(32),
+        commitment=chance.randbytes(32),
+        header=chance.randbytes(24),
+        key=chance.randbytes(32),
+        opening=chance.randbytes(32),
+        media_type=chance.choice(("application/pdf", "image/jpeg", "text/plain")),
+        name="a" * chance.randint(1, 120),
+        expires=NOW,
+    )
+
+
+def _access(chance: random.Random) -> AccessEvent:
+    ids = _ids(chance, MOST_ACCESSED)
+    return AccessEvent(
+        action=chance.choice(("open", "export", "print", "forward_attempt")),
+        at=NOW,
+        number=chance.randrange(10**9),
+        message_ids=tuple(MessageId(one) for one in ids),
+        core_hashes=tuple(chance.randbytes(32) for _ in ids),
+    )
+
+
 def _audience(chance: random.Random) -> ContentModel:
     return AudienceList(devices=tuple(DeviceId(raw) for raw in _ids(chance, MOST_AUDIENCE)))
 
 
 def _message(chance: random.Random) -> ContentModel:
     reply = chance.randbytes(32) if chance.random() < 0.5 else None
-    return MessageText(text=write_text(chance, 700), in_reply_to=reply)
+    place = None if reply is None else chance.randbytes(44)
+    return MessageText(text=write_text(chance, 700), in_reply_to=reply, in_reply_place=place)
 
 
 def _receipt(chance: random.Random, type_: type[Receipt]) -> ContentModel:
@@ -203,11 +241,30 @@ def _snapshot_part(chance: random.Random) -> ContentModel:
     )
 
 
+def _log_checkpoint(chance: random.Random) -> ContentModel:
+    path = tuple(chance.randbytes(32) for _ in range(chance.randint(1, MOST_PATH)))
+    return LogCheckpoint(
+        note="n" * chance.randint(1, MOST_NOTE_BYTES),
+        old_size=chance.randint(1, NOW),
+        path=path if chance.random() < 0.5 else None,
+    )
+
+
 def _review(chance: random.Random) -> ContentModel:
     return AgencyReview(device=DeviceId(chance.randbytes(16)), issued=chance.randrange(NOW))
 
 
+def _standing(chance: random.Random) -> ContentModel:
+    return AgencyStanding(
+        partner=AgencyId(chance.randbytes(16)),
+        stance=chance.choice(["granted", "paused", "ended"]),
+        nonce=chance.randbytes(16),
+        supersedes=tuple(sorted(chance.randbytes(32) for _ in range(chance.randrange(17)))),
+    )
+
+
 MAKERS: Final[Mapping[str, Callable[[random.Random], ContentModel]]] = {
+    "access.event": _access,
     "agency.leaving": lambda _: AgencyLeaving(),
     "agency.proposal": _proposal,
     "agency.review": _review,
@@ -215,8 +272,13 @@ MAKERS: Final[Mapping[str, Callable[[random.Random], ContentModel]]] = {
     "agency.snapshot_approval": _snapshot_approval,
     "agency.snapshot_offer": _snapshot_offer,
     "agency.snapshot_part": _snapshot_part,
+    "agency.standing": _standing,
+    "attachment.file": _attachment,
     "audience.list": _audience,
+    "log.checkpoint": _log_checkpoint,
+    "lane.grant": lambda chance: LaneGrant(lane=chance.randbytes(32), since=chance.randrange(NOW)),
     "message.text": _message,
+    "receipt.cover": lambda _chance: ReceiptCover(),
     "receipt.opened": lambda chance: _receipt(chance, ReceiptOpened),
     "receipt.stored": lambda chance: _receipt(chance, ReceiptStored),
     "referral.ack": lambda chance: _answer(chance, ReferralAck),

@@ -16,6 +16,7 @@ from tests.controls import without
 from tests.gallery.parties import NOW, draw
 from tests.gallery.vouching import House, batch, pinned, serve
 from tests.gallery.world import World
+from tests.logged_pages import make_page
 
 from quietway.errors import DirectoryRefused, IdentityChanged, RelayRefused
 from quietway.testing.relay_directory import RelayDirectory
@@ -192,13 +193,10 @@ def test_no_object_is_taken_without_its_signature(kind: str) -> None:
         written: JsonObject = {"payload": encode_base64(whole.payload), **signature}
         with pytest.raises(SchemaError):
             SignedObject.from_body(encode_canonical(written), max_bytes=ROOM)
-        page = {
-            "entries": [
-                {"seq": 1, "kind": "manifest", "agency_id": str(HOUSE.agency), "object": written}
-            ],
-            "next": 1,
-            "more": False,
-        }
+        page = decode_canonical(make_page().to_canonical(), max_bytes=ROOM)
+        page["entries"] = [
+            {"seq": 1, "kind": "manifest", "agency_id": str(HOUSE.agency), "object": written}
+        ]
         with pytest.raises(SchemaError):
             DirectoryPage.from_body(encode_canonical(page), max_bytes=ROOM)
 

@@ -16,6 +16,7 @@ from tests.controls import without
 from tests.gallery.parties import FLASH, NOW, POLICE, Party, make_core, text
 from tests.gallery.vouching import House, batch, pinned, serve
 from tests.gallery.world import World
+from tests.logged_pages import make_page
 
 from quietway.answers import Answers
 from quietway.engine.effects import Seal
@@ -120,7 +121,8 @@ def test_a_page_of_the_directory_has_no_place_for_a_conversations_key() -> None:
         "agency_id": str(HOUSE.agency),
         "object": decode_canonical(HONEST.to_canonical(), max_bytes=20_000),
     }
-    page: JsonObject = {"entries": [entry], "next": 1, "more": False}
+    page = decode_canonical(make_page().to_canonical(), max_bytes=20_000)
+    page["entries"] = [entry]
     assert DirectoryPage.from_body(encode_canonical(page), max_bytes=50_000)
     for offered in (
         {**page, "conversation": {"key": "A" * 43}},
@@ -143,5 +145,5 @@ async def test_a_conversation_is_named_by_who_begins_it(tmp_path: Path) -> None:
     asked = {call[0] for call in (*police.seen, *shelter.seen)}
     assert asked <= {
         *("put_manifest", "put_epochs", "put_lanes", "directory", "read_clock"),
-        *("submit", "open_mailbox", "acknowledge"),
+        *("submit", "open_mailbox", "acknowledge", "log_consistency", "log_leaves"),
     }

@@ -3,7 +3,9 @@
 The attacker has a lost phone with its keys and its open connections, and waits. Defences: the relay
 drops mailbox, envelopes, batch and sockets in the moment it takes the manifest; whoever has read
 the directory since seals nothing to it; and what it signs is put aside when it is opened. A device
-that was given back is treated otherwise in one thing: what it said before still counts.
+that was given back is treated otherwise in one thing: what it said before still counts. It could
+also fill mailboxes: its lanes into partners go with their next upload, and its agency draws another
+secret, of which it can derive nothing.
 """
 
 from __future__ import annotations
@@ -25,12 +27,14 @@ from websockets.exceptions import ConnectionClosed
 
 from quietway.engine.codec import Fields
 from quietway.events import OwnDevicesChanged, Quarantined
+from quietway.keyring.trust import Directory
 from quietway.own_devices import acknowledge_change, list_changes
 from quietway.records import QUARANTINE
+from quietway_crypto.lanes import derive_capability, derive_lane, hash_capability
 from quietway_crypto.signing import SigningKey
 from quietway_schemas.envelope import Core, Header
 from quietway_schemas.ids import DeviceId, MailboxId
-from quietway_schemas.instants import HOUR, SECOND
+from quietway_schemas.instants import HOUR, SECOND, iso_week
 from quietway_server.services import directory as relay_directory
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 
     from quietway.events import Event
     from quietway_schemas.directory import Certificate
+    from quietway_schemas.ids import AgencyId
 
 IN_FLIGHT = 100
 
@@ -172,7 +177,8 @@ async def _two_devices(folder: Path) -> tuple[World, Staff, Staff, Staff]:
     hospital = await world.found("MERCY-DESK")
     desk = await world.found("HARBOR-DESK", hospital)
     phone = await world.second(desk)
-    for staff in (phone, desk, phone, hospital):
+    # With what each was given a lane by: nothing waits in any mailbox afterwards.
+    for staff in (phone, desk, phone, hospital, phone, desk, hospital):
         await staff.client.sync()
     return world, hospital, desk, phone
 
@@ -299,6 +305,56 @@ async def test_every_device_of_the_agency_tells_its_user_until_that_is_acknowled
     assert await list_changes(phone.store) == changes
     await acknowledge_change(phone.store, changes[0].version)
     assert await list_changes(phone.store) == []
+
+
+async def _what_the_phone_opens(folder: Path) -> tuple[bool, bool]:
+    """Say whether a phone that was revoked may send to a partner, and with the secret it knew."""
+    world, hospital, desk, phone = await _two_devices(folder)
+    for staff in (hospital, desk, phone, hospital):
+        await staff.client.sync()
+    theirs, mine = hospital.client._agent, phone.client._agent
+    granted = mine.lanes.granted(hospital.agency)
+    assert granted is not None
+    known = mine.keyring.agency_secret
+    await desk.client.devices.revoke(phone.device)
+    for staff in (hospital, desk):
+        await staff.client.sync()
+
+    def opens(agency: AgencyId, lane: bytes) -> bool:
+        now = world.clock.now()
+        shown = hash_capability(derive_capability(lane, iso_week(now), "normal"))
+        return world.relay.books.opens_lane(agency, shown, now=now) is not None
+
+    assert opens(hospital.agency, derive_lane(theirs.keyring.agency_secret, desk.device.value))
+    return (
+        opens(hospital.agency, granted.lane.reveal()),
+        opens(desk.agency, derive_lane(known, desk.device.value)),
+    )
+
+
+async def test_a_revoked_device_may_send_neither_to_partners_nor_to_its_own_agency(
+    tmp_path: Path,
+) -> None:
+    assert await _what_the_phone_opens(tmp_path) == (False, False)
+
+
+async def test_control_where_lanes_stay_a_revoked_device_goes_on_filling_mailboxes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing_is_due(_: object) -> list[object]:
+        return []
+
+    for room in ("rotating", "lane_keeping"):
+        without(monkeypatch, f"quietway.own.{room}:list_unanswered", nothing_is_due)
+    certified = Directory.devices_of
+    known: dict[object, object] = {}
+
+    def nobody_leaves(directory: Directory, agency: AgencyId) -> tuple[object, ...]:
+        known.update({(agency, held.device): held for held in certified(directory, agency)})
+        return tuple(held for (of, _), held in known.items() if of == agency)  # type: ignore[misc] # a pair
+
+    without(monkeypatch, "quietway.keyring.trust:Directory.devices_of", nobody_leaves)
+    assert await _what_the_phone_opens(tmp_path) == (True, True)
 
 
 async def test_a_partner_is_not_bothered_with_anothers_devices(tmp_path: Path) -> None:

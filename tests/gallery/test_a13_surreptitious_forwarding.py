@@ -34,6 +34,8 @@ async def _disclose(folder: Path) -> tuple[World, Staff, list[bytes]]:
     police = await world.found("POLICE-DESK")
     hospital = await world.found("MERCY-DESK", police)
     shelter = await world.found("SHELTER-DESK", police, hospital)
+    for staff in 2 * (police, hospital, shelter):
+        await staff.client.sync()
     await police.client.messages.send(WORDS, to="MERCY")
     genuine = world.held_for(hospital)
     await hospital.client.sync()

@@ -26,6 +26,7 @@ from tests.gallery.parties import (
     make_header,
     seal_by_hand,
 )
+from tests.logged_pages import make_page
 
 from quietway.errors import DirectoryRefused, RelayRefused
 from quietway.keyring.trust import Directory
@@ -52,7 +53,6 @@ from quietway_schemas.directory import (
     MANIFEST_LIFE_MS,
     Certificate,
     DirectoryEntry,
-    DirectoryPage,
     EpochBatch,
     EpochKeys,
     Lane,
@@ -238,7 +238,7 @@ def _apply(directory: Directory, shown: Signed, *, as_manifest: bool) -> None:
         agency_id=SIGNER.agency,
         object=SignedObject(payload=shown.body, signature=shown.signature),
     )
-    refused = directory.apply(DirectoryPage(entries=(entry,), next=1, more=False), now=NOW)
+    refused = directory.apply(make_page(entry), now=NOW)
     for refusal in refused:
         raise refusal
 

@@ -28,7 +28,8 @@ from tests.gallery.parties import (
     sign_for,
     text,
 )
-from tests.gallery.vouching import House, batch
+from tests.gallery.vouching import House, batch, load_keys, restored
+from tests.logged_pages import make_page
 
 from quietway.answers import Answers
 from quietway.engine.effects import Seal
@@ -40,7 +41,6 @@ from quietway.testing.entropy import SeededEntropy
 from quietway_crypto.passphrase import PassphraseParameters
 from quietway_schemas.directory import (
     DirectoryEntry,
-    DirectoryPage,
     EpochBatch,
     Manifest,
     SignedObject,
@@ -85,7 +85,7 @@ def _serve(directory: Directory, published: Published) -> list[str]:
         DirectoryEntry(seq=1, kind="manifest", agency_id=SHELTER.agency, object=published.manifest),
         DirectoryEntry(seq=2, kind="epochs", agency_id=SHELTER.agency, object=published.batch),
     )
-    page = DirectoryPage(entries=entries, next=2, more=False)
+    page = make_page(*entries)
     return [refused.reason for refused in directory.apply(page, now=NOW)]
 
 
@@ -206,9 +206,10 @@ def _downgrade_by_signature(keyring: Keyring) -> tuple[list[int], Sealed]:
     assert _serve(directory, first) == []
     before = _suites_sent(_seal(keyring, directory))
     # The floor is part of what the store keeps: a restart does not lower it.
-    directory = Directory.restore(directory.rows())
-    assert _serve(directory, _publish((1,), after=first)) == []
-    return before, _seal(keyring, directory)
+    again = restored(directory)
+    assert _serve(again, _publish((1,), after=first)) == []
+    load_keys(again, directory)
+    return before, _seal(keyring, again)
 
 
 def test_not_even_the_agencys_own_signature_takes_a_sender_below_its_floor(

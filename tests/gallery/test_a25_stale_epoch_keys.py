@@ -19,7 +19,7 @@ from tests.gallery.world import World
 from quietway.answers import Answers
 from quietway.engine.effects import Seal
 from quietway.errors import DirectoryRefused
-from quietway.keyring import trust
+from quietway.keyring import batches
 from quietway.keyring.body import Founding
 from quietway.keyring.keyring import Keyring
 from quietway.testing.entropy import SeededEntropy
@@ -46,7 +46,7 @@ OVER = batch(DESK, FIRST, now=NOW - DAY, epochs=(TODAY - 1,))
 # The device was reset this morning: today's former key is in a thief's hands.
 STOLEN = HOUSE.device("what the desk was before the reset")
 FORMER = batch(DESK, FIRST, now=NOW - 1, keys_of=STOLEN)
-NEW = batch(DESK, FIRST, now=NOW)
+NEW = batch(DESK, FIRST, now=NOW, replaces=True)
 
 
 def _seal(directory: Directory) -> list[bytes]:
@@ -88,11 +88,11 @@ def test_a_batch_that_was_replaced_does_not_come_back() -> None:
 def test_control_without_the_order_of_batches_the_thief_reads_along(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    prove = trust.prove_batch
+    prove = batches.prove_batch
     without(
         monkeypatch,
-        "quietway.keyring.trust:prove_batch",
-        lambda signed, manifest, **_: prove(signed, manifest=manifest, held=None),
+        "quietway.keyring.batches:prove_batch",
+        lambda signed, read, manifest, **_: prove(signed, read, manifest=manifest, held=None),
     )
     directory, reasons = _serve(NEW, FORMER)
     assert reasons == []

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.gallery.parties import FLASH, NOW, Party, draw
+from tests.logged_pages import make_page
 
+from quietway.keyring.batches import DIRECTORY, name_kind
 from quietway.keyring.publish import (
     approve,
     build_manifest,
@@ -18,6 +20,7 @@ from quietway.keyring.publish import (
     certify,
 )
 from quietway.keyring.trust import Directory
+from quietway.ports import Put, Row
 from quietway_crypto.encoding import TAG_EPOCH_BATCH
 from quietway_crypto.signing import SigningKey
 from quietway_protocol.manifests import hash_manifest, read_manifest
@@ -25,7 +28,6 @@ from quietway_schemas.directory import (
     OPS_LIFE_MS,
     Certificate,
     DirectoryEntry,
-    DirectoryPage,
     EpochBatch,
     EpochKeys,
     SignedObject,
@@ -138,6 +140,7 @@ def batch(
     epochs: Iterable[int] | None = None,
     suites: tuple[int, ...] = (1, 2),
     keys_of: Party | None = None,
+    replaces: bool = False,
 ) -> SignedObject:
     """Sign a device's batch of flash keys, its own or another's, under a manifest."""
     owner = keys_of or device
@@ -158,8 +161,40 @@ def batch(
             )
             for epoch in wanted
         ),
+        replaces=True if replaces else None,
     ).to_canonical()
     return SignedObject(payload=payload, signature=device.identity.sign(TAG_EPOCH_BATCH, payload))
+
+
+def rows_of(directory: Directory) -> dict[bytes, bytes]:
+    """Give what a store would hold of a directory that was never written down before."""
+    writes = directory.take_writes()
+    directory.give_back(writes)
+    return {
+        write.key: write.value
+        for write in writes
+        if isinstance(write, Put) and write.kind == DIRECTORY
+    }
+
+
+def restored(directory: Directory) -> Directory:
+    """Give a directory as it comes back from the store, with today's keys of everyone loaded."""
+    made = Directory.restore(rows_of(directory))
+    load_keys(made, directory)
+    return made
+
+
+def load_keys(made: Directory, former: Directory) -> None:
+    """Load today's keys of everyone, out of a store that holds what a former directory wrote."""
+    writes = former.take_writes()
+    former.give_back(writes)
+    for agency in made.pinned():
+        held = [
+            Row(0, write.key, write.value)
+            for write in writes
+            if isinstance(write, Put) and write.kind == name_kind(agency)
+        ]
+        made.load_keys(agency, held, now=NOW)
 
 
 def pinned(*houses: House) -> Directory:
@@ -186,4 +221,4 @@ def serve(
         )
         for place, signed in enumerate(objects)
     )
-    return directory.apply(DirectoryPage(entries=entries, next=len(entries), more=False), now=now)
+    return directory.apply(make_page(*entries), now=now)

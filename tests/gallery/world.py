@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.logged_pages import serve_logged
 from tests.second_device import add_device
 
 from quietway.client import AsyncClient
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from quietway_schemas.envelope import EnvelopeClass
     from quietway_schemas.ids import AgencyId, DeviceId, MailboxId
     from quietway_schemas.instants import Instant
+    from quietway_schemas.log import LogLeaves
+    from quietway_schemas.withdrawal import Slip
 
 PASSPHRASE = "a passphrase for one test"
 CHEAP = PassphraseParameters(time_cost=1, memory_kib=8, parallelism=1)
@@ -52,6 +55,10 @@ class Watched:
     async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
         self._seen.append(("submit", [len(record) for record in records]))
         await self._relay.submit(capability, records)
+
+    async def withdraw(self, slips: Sequence[Slip]) -> list[bool]:
+        self._seen.append(("withdraw", len(slips)))
+        return await self._relay.withdraw(slips)
 
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
@@ -80,9 +87,21 @@ class Watched:
         self._seen.append(("put_lanes", week))
         await self._relay.put_lanes(week, signed)
 
-    async def directory(self, after: int) -> DirectoryPage:
+    async def directory(self, after: int, *, log_size: int = 0) -> DirectoryPage:
         self._seen.append(("directory", after))
-        return await self._relay.directory(after)
+        return await self._relay.directory(after, log_size=log_size)
+
+    async def log_checkpoint(self) -> str:
+        self._seen.append(("log_checkpoint",))
+        return await self._relay.log_checkpoint()
+
+    async def log_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        self._seen.append(("log_consistency",))
+        return await self._relay.log_consistency(old, new)
+
+    async def log_leaves(self, after: int) -> LogLeaves:
+        self._seen.append(("log_leaves", after))
+        return await self._relay.log_leaves(after)
 
     async def read_clock(self) -> Instant:
         self._seen.append(("read_clock",))
@@ -216,8 +235,7 @@ class World:
         self, agency: AgencyId, signed: SignedObject, device: DeviceId | None = None
     ) -> None:
         """Serve this as the agency's manifest, or a device's batch: the relay judges nothing."""
-        kind = "manifest" if device is None else "epochs"
-        self.relay.books._enter(kind, agency, device, signed)
+        serve_logged(self.relay.books, agency, signed, device)
 
     async def reopen(self, staff: Staff, store: MemoryStore) -> Staff:
         """Open a client's device again, over this store."""

@@ -27,6 +27,7 @@ PLANTED: Final = (
     ("Floors", "protocol/quietway_protocol/states.py", "import quietway.errors"),
     ("The relay cannot read", "server/quietway_server/errors.py", "import quietway_crypto.seal"),
     ("Pure rooms", "crypto/quietway_crypto/padding.py", "import time"),
+    ("Nothing is compressed", "crypto/quietway_crypto/kdf.py", "import zlib"),
     ("One door to the databases", "client_sdk/quietway/errors.py", "import sqlalchemy"),
     ("One door to the primitives", "schemas/quietway_schemas/ids.py", "import nacl"),
     ("One door to the list of words", "client_sdk/quietway/errors.py", "import mnemonic"),

@@ -52,7 +52,15 @@ CLASSES: Final = {
         room=1174,
         days=1,
         first_day=0,
-        types=frozenset({"message.text", "receipt.opened", "receipt.stored"}),
+        types=frozenset(
+            {
+                "log.checkpoint",
+                "message.text",
+                "receipt.cover",
+                "receipt.opened",
+                "receipt.stored",
+            }
+        ),
     ),
     2: ClassRules(
         sealed=8000,
@@ -61,7 +69,7 @@ CLASSES: Final = {
         days=7,
         first_day=-3,
         types=frozenset(
-            {"audience.list", "status.indicator"}
+            {"attachment.file", "audience.list", "status.indicator"}
             | {
                 f"referral.{step}"
                 for step in ("ack", "cancel", "feedback", "outcome", "packet", "reopen")

@@ -4,7 +4,9 @@ import random
 from typing import Final
 
 from quietway_schemas.canonical import LARGEST_INTEGER
+from quietway_schemas.checkpoints import format_note, format_text
 from quietway_schemas.codebook.lists import codes
+from quietway_schemas.content.access import MOST_ACCESSED, AccessEvent
 from quietway_schemas.content.agency import (
     MOST_OFFER_BYTES,
     MOST_PARTS,
@@ -19,12 +21,21 @@ from quietway_schemas.content.agency import (
     AgencySnapshotApproval,
     AgencySnapshotOffer,
     AgencySnapshotPart,
+    AgencyStanding,
     SharedRow,
 )
+from quietway_schemas.content.attachment import LARGEST_FILE, LARGEST_PADDED, AttachmentFile
 from quietway_schemas.content.audience import MOST_AUDIENCE, AudienceList
-from quietway_schemas.content.base import ContentModel
-from quietway_schemas.content.message import MOST_TEXT_BYTES, MessageText
-from quietway_schemas.content.receipt import MOST_RECEIPTS, ReceiptOpened, ReceiptStored
+from quietway_schemas.content.base import MOST_SEEN, ContentModel
+from quietway_schemas.content.lane import LaneGrant
+from quietway_schemas.content.log import MOST_NOTE_BYTES, MOST_PATH, LogCheckpoint
+from quietway_schemas.content.message import MOST_TEXT_BYTES, PLACE_BYTES, MessageText
+from quietway_schemas.content.receipt import (
+    MOST_RECEIPTS,
+    ReceiptCover,
+    ReceiptOpened,
+    ReceiptStored,
+)
 from quietway_schemas.content.referral import (
     Episode,
     Receiving,
@@ -133,6 +144,7 @@ def make_smallest() -> list[ContentModel]:
     """One of every registered type, with nothing that could be left out."""
     ref = ReferralRef(draw())
     return [
+        make_access(),
         AgencyLeaving(),
         AgencyProposal(certificate=b"{}", approvals=(make_approval(),)),
         AgencyReview(device=DeviceId(draw()), issued=LATEST_INSTANT),
@@ -147,9 +159,13 @@ def make_smallest() -> list[ContentModel]:
             referrals=0,
         ),
         AgencySnapshotPart(snapshot_id=draw(), number=0, piece=b"["),
+        AgencyStanding(partner=AgencyId(draw()), stance="paused", nonce=draw()),
+        make_attachment(),
         AudienceList(devices=(DeviceId(draw()),)),
+        LogCheckpoint(note="."),
         MessageText(text="."),
         ReceiptOpened(message_ids=(MessageId(draw()),)),
+        LaneGrant(lane=draw(32), since=1),
         ReceiptStored(message_ids=(MessageId(draw()),)),
         *(
             kind.model_validate({"referral_ref": ref, "state": state, "at": NOW})
@@ -179,9 +195,26 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
         return letter * min(most_bytes // written_bytes, most_characters)
 
     return [
+        make_access(
+            MOST_ACCESSED, number=LARGEST_INTEGER, exercise=True, purpose=longest("purpose_of_use")
+        ),
         *_make_largest_within(),
+        make_attachment(
+            **_full_header(),
+            length=LARGEST_FILE,
+            padded_length=LARGEST_PADDED,
+            media_type=f"{'a' * 39}/{'b' * 79}",
+            name=("\U0001f600" if written_bytes == 4 else "م") * (120 // max(written_bytes, 2)),
+            expires=LATEST_INSTANT,
+        ),
         AudienceList(
             exercise=True, devices=tuple(sorted(DeviceId(draw()) for _ in range(MOST_AUDIENCE)))
+        ),
+        LogCheckpoint(
+            exercise=True,
+            note=fill(MOST_NOTE_BYTES),
+            old_size=LARGEST_INTEGER,
+            path=tuple(draw(32) for _ in range(MOST_PATH)),
         ),
         MessageText.model_validate(
             {
@@ -189,8 +222,11 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
                 "identifiability": "identifying",
                 "text": fill(MOST_TEXT_BYTES),
                 "in_reply_to": draw(32),
+                "in_reply_place": draw(PLACE_BYTES),
             }
         ),
+        ReceiptCover(exercise=True),
+        LaneGrant(exercise=True, lane=b"\xff" * 32, since=LATEST_INSTANT),
         ReceiptOpened.model_validate(_full_receipt()),
         ReceiptStored.model_validate(_full_receipt()),
         *(kind.model_validate({**_full_answer(), "state": state}) for kind, state in ANSWERS),
@@ -203,12 +239,56 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
             effective=LATEST_INSTANT - DAY,
             expires=LATEST_INSTANT,
             confidence="confirmed",
+            supersedes=draw_seen(),
         ),
     ]
 
 
+def draw_seen() -> tuple[bytes, ...]:
+    """The names of as many versions as one may name."""
+    return tuple(sorted(draw(32) for _ in range(MOST_SEEN)))
+
+
+def make_attachment(**changes: object) -> AttachmentFile:
+    fields: dict[str, object] = {
+        "blob_id": draw(),
+        "padded_length": 65_536,
+        "length": 1,
+        "sha256": draw(32),
+        "commitment": draw(32),
+        "header": draw(24),
+        "key": draw(32),
+        "opening": draw(32),
+        "media_type": "text/plain",
+        "name": "notes.txt",
+        "expires": NOW,
+    }
+    return AttachmentFile.model_validate({**fields, **changes})
+
+
+def make_access(messages: int = 1, **changes: object) -> AccessEvent:
+    fields: dict[str, object] = {
+        "action": "open",
+        "at": LATEST_INSTANT,
+        "number": 0,
+        "message_ids": tuple(sorted(MessageId(draw()) for _ in range(messages))),
+        "core_hashes": tuple(draw(32) for _ in range(messages)),
+    }
+    return AccessEvent.model_validate({**fields, **changes})
+
+
 def make_approval() -> Approval:
     return Approval(key=draw(32), signature=draw(64))
+
+
+_LOG_NAME: Final = f"quietway.log/{'a' * 26}"
+LONGEST_NOTE: Final = format_note(
+    _LOG_NAME,
+    format_text(_LOG_NAME, LARGEST_INTEGER, draw(32)),
+    key_id=draw(4),
+    signature=draw(64),
+)
+"""A checkpoint's note at its longest; nobody has signed it."""
 
 
 def make_link() -> tuple[LinkRequest, LinkOffer]:
@@ -225,6 +305,7 @@ def make_link() -> tuple[LinkRequest, LinkOffer]:
     offer = LinkOffer(
         agency_code="A" * 16,
         agency_id=AgencyId(draw()),
+        log=draw(136),
         nonce=draw(),
         program=f"{'A' * 16}-{'B' * 24}",
         relay=f"https://{'r' * 192}",
@@ -267,6 +348,15 @@ def _make_largest_within() -> list[ContentModel]:
         ),
         AgencySnapshotPart(
             exercise=True, snapshot_id=draw(), number=MOST_PARTS - 1, piece=draw(PART_BYTES)
+        ),
+        AgencyStanding(
+            exercise=True,
+            partner=AgencyId(draw()),
+            stance="granted",
+            nonce=draw(),
+            supersedes=draw_seen(),
+            scopes=tuple(sorted(codes("consent_scope"))),
+            reason_code=longest("reason"),
         ),
     ]
 

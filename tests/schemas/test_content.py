@@ -201,3 +201,9 @@ def test_lists_of_ids_are_sorted_and_without_doubles() -> None:
             for wrong in (held[::-1], (held[0], held[0]), ()):
                 with pytest.raises(ContentError):
                     type(content).model_validate({"type": content.type, name: wrong})
+
+
+def test_the_place_of_what_is_answered_never_stands_alone() -> None:
+    with pytest.raises(ContentError, match="in_reply_place"):
+        MessageText(text="Yes.", in_reply_place=bytes(44))
+    assert MessageText(text="Yes.", in_reply_to=bytes(32)).in_reply_place is None

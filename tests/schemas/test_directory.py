@@ -1,6 +1,7 @@
 """The signed directory's payloads: well-formed, consistent in themselves, one spelling."""
 
 import pytest
+from tests.logged_pages import make_page
 from tests.schemas.samples import (
     NOW,
     certify,
@@ -259,7 +260,7 @@ def test_the_largest_payloads_fit_a_signed_object() -> None:
 def test_a_page_of_entries_comes_back() -> None:
     signed = SignedObject(payload=make_manifest().to_canonical(), signature=draw(64))
     entry = DirectoryEntry(seq=3, kind="manifest", agency_id=AgencyId(draw()), object=signed)
-    page = DirectoryPage(entries=(entry,), next=3, more=False)
+    page = make_page(entry)
     assert DirectoryPage.from_body(page.to_canonical(), max_bytes=10**6) == page
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests.logged_pages import make_page
 from tests.schemas.samples import (
+    LONGEST_NOTE,
     draw,
     make_batch,
     make_largest,
@@ -16,7 +18,8 @@ from tests.schemas.samples import (
 from quietway_schemas import export, frames
 from quietway_schemas.canonical import decode_canonical
 from quietway_schemas.content.base import ContentModel
-from quietway_schemas.directory import DirectoryEntry, DirectoryPage, SignedObject
+from quietway_schemas.directory import DirectoryEntry, SignedObject
+from quietway_schemas.evidence import ForkFile
 from quietway_schemas.fields import WireModel
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.problems import ProblemBody
@@ -28,7 +31,11 @@ WIRE: list[tuple[str, WireModel]] = [
     ("directory.manifest", make_manifest()),
     ("directory.epoch-batch", make_batch()),
     ("directory.signed-object", SIGNED),
-    ("directory.page", DirectoryPage(entries=(ENTRY,), next=1, more=True)),
+    ("directory.page", make_page(ENTRY, more=True)),
+    (
+        "log.evidence",
+        ForkFile(first=LONGEST_NOTE, log_key=bytes(32), path=(bytes(32),), second=LONGEST_NOTE),
+    ),
     ("frame.hello", frames.Hello(after=1, witness_now=bytes(16))),
     ("frame.ack", frames.Ack(seqs=(1, 2))),
     ("problem", ProblemBody.of("conflict", index=1)),

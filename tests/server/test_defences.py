@@ -351,7 +351,7 @@ def test_rows_of_a_commit_lie_in_no_order_of_arrival(tmp_path: Path) -> None:
 def test_control_without_shuffling_the_file_would_tell_what_came_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, "quietway_server.store.sqlite:_SHUFFLE", lambda _: None)
+    without(monkeypatch, "quietway_server.store.sqlite:shuffle", lambda _: None)
     assert _numbers_in_the_file(tmp_path) == list(range(1, 61))
 
 

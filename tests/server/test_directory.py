@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +15,16 @@ from websockets.exceptions import ConnectionClosed
 from quietway_crypto.encoding import TAG_CERTIFICATE, TAG_EPOCH_BATCH, TAG_MANIFEST
 from quietway_crypto.signing import SigningKey
 from quietway_protocol.manifests import hash_manifest
-from quietway_schemas.directory import Approval, CertifiedDevice, DirectoryPage, SignedObject
+from quietway_schemas.directory import (
+    MOST_BATCHES,
+    Approval,
+    CertifiedDevice,
+    DirectoryPage,
+    EpochBatch,
+    EpochKeys,
+    SignedObject,
+)
+from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.ids import DeviceId, MailboxId
 from quietway_schemas.instants import DAY, HOUR, WEEK, iso_week
 
@@ -21,6 +33,7 @@ if TYPE_CHECKING:
 
     import httpx
     from tests.relay_process import RelayProcess
+    from websockets.sync.client import ClientConnection
 
     from quietway_schemas.directory import Certificate
 
@@ -129,6 +142,107 @@ def test_an_epoch_batch_must_be_newer_and_name_the_current_manifest(agency: Agen
     assert problem_code(wrong) == "stale_version"
     assert problem_code(agency.publish_epochs(issued=now_ms() + 3 * HOUR)) == "clock_skew"
     assert agency.publish_epochs(issued=now_ms() + HOUR).status_code == 204
+
+
+def _keys(agency: Agency, *ahead: int) -> tuple[EpochKeys, ...]:
+    today = EnvelopeClass.FLASH.epoch_of(now_ms())
+    return tuple(
+        EpochKeys(class_="flash", epoch=today + days, keys={"1": agency.draw(32)}) for days in ahead
+    )
+
+
+def _closing_of(socket: ClientConnection) -> str:
+    """Read a socket to its end, and give what the relay said last."""
+    said = "{}"
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            heard = socket.recv(timeout=30)
+            said = heard if isinstance(heard, str) else said
+    return str(json.loads(said).get("problem"))
+
+
+def _batches_of(agency: Agency) -> list[EpochBatch]:
+    page = DirectoryPage.from_canonical(agency.get("/v1/directory").content, max_bytes=2**24)
+    return [
+        EpochBatch.from_canonical(entry.object.payload, max_bytes=200_000)
+        for entry in page.entries
+        if entry.kind == "epochs" and entry.object and entry.agency_id == agency.agency_id
+    ]
+
+
+def test_batches_of_a_device_add_up_until_one_replaces_them(agency: Agency) -> None:
+    first, more = _keys(agency, 1), _keys(agency, 2, 3)
+    for count, epochs in enumerate((first, more), start=2):
+        assert agency.publish_epochs(epochs=epochs, issued=now_ms() + count).status_code == 204
+        assert len(_batches_of(agency)) == count
+    # The same keys may stand in it again, and it may list nothing; others may not.
+    again = agency.publish_epochs(epochs=(*first, *more), issued=now_ms() + 10)
+    assert again.status_code == 204
+    assert agency.publish_epochs(epochs=(), issued=now_ms() + 20).status_code == 204
+    swapped = agency.publish_epochs(epochs=_keys(agency, 2), issued=now_ms() + 30)
+    assert (problem_code(swapped), swapped.json()["field"]) == ("invalid_field", "epochs")
+    anew = agency.publish_epochs(epochs=_keys(agency, 2), issued=now_ms() + 40, replaces=True)
+    assert anew.status_code == 204
+    assert [held.replaces for held in _batches_of(agency)] == [True]
+
+
+def test_a_batch_that_vouches_only_gives_way_to_the_next(agency: Agency) -> None:
+    for later in (1, 2, 3):
+        assert agency.publish_epochs(epochs=(), issued=now_ms() + later).status_code == 204
+    assert [len(held.epochs) for held in _batches_of(agency)] == [1, 0]
+
+
+def test_a_device_has_so_many_batches_and_no_more(agency: Agency) -> None:
+    for days in range(1, MOST_BATCHES):
+        later = now_ms() + 1_000 * days
+        assert agency.publish_epochs(epochs=_keys(agency, days), issued=later).status_code == 204
+    late = now_ms() + HOUR
+    refused = agency.publish_epochs(epochs=_keys(agency, 30), issued=late)
+    assert (problem_code(refused), refused.json()["field"]) == ("invalid_field", "epochs")
+    replaced = agency.publish_epochs(epochs=_keys(agency, 30), issued=late, replaces=True)
+    assert replaced.status_code == 204
+
+
+def test_a_page_is_canonical_whatever_is_in_it(agency: Agency) -> None:
+    raw = agency.get("/v1/directory").content
+    page = DirectoryPage.from_canonical(raw, max_bytes=2**24)
+    assert {entry.kind for entry in page.entries} >= {"manifest", "epochs"}
+
+
+def test_an_agency_that_was_removed_is_gone_for_all_and_its_sockets_end(
+    relay: RelayProcess, new_agency: Callable[[], Agency], codes: Callable[[], str]
+) -> None:
+    gone, other = new_agency(), new_agency()
+    assert gone.submit(gone.capability_for(PARTNER), gone.record()).status_code == 201
+    with gone.open_socket() as socket:
+        gone.greet(socket)
+        command = [sys.executable, "-m", "quietway_server", "remove", gone.code]
+        options = ["--database", str(relay.database)]
+        wrong = subprocess.run(
+            [*command, *options], input="YES\n", text=True, capture_output=True, check=False
+        )
+        assert (wrong.returncode, "Nothing was removed" in wrong.stderr) == (2, True)
+        done = subprocess.run(
+            [*command, *options], input=f"{gone.code}\n", text=True, capture_output=True, check=True
+        )
+        assert str(gone.agency_id) in done.stdout
+        assert _closing_of(socket) == "not_found"
+    assert problem_code(gone.post("/v1/mailbox/hello", gone.hello(now=bytes(16)))) == (
+        "not_authenticated"
+    )
+    assert problem_code(other.submit(gone.capability_for(PARTNER), gone.record())) == "not_found"
+    # Its devices learn of it where everybody does, and nobody takes its place.
+    for reader in (gone, other):
+        mine = [entry[0] for entry in _read_all(reader) if entry[1] == str(gone.agency_id)]
+        assert mine == ["removed"]
+    assert problem_code(gone.publish_manifest(code=codes())) == "invalid_field"
+    namesake = Agency(relay.url, 10_077)
+    namesake.code = gone.code
+    assert problem_code(namesake.publish_manifest(code=codes())) == "invalid_field"
+    namesake = Agency(relay.url, 10_078)
+    stolen = namesake.certificate(device_id=gone.device_id)
+    answer = namesake.publish_manifest(code=codes(), devices=(stolen,))
+    assert (problem_code(answer), answer.json()["field"]) == ("invalid_field", "devices")
 
 
 def test_an_object_signed_under_another_tag_is_refused(agency: Agency) -> None:

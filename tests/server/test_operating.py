@@ -206,7 +206,7 @@ def test_a_full_database_refuses_envelopes_but_is_read_emptied_and_goes_on(tmp_p
 
 
 def _limit_file_size() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 
 
 def test_a_failed_write_ends_the_process_and_loses_nothing_that_was_accepted(
@@ -230,7 +230,7 @@ def test_a_failed_write_ends_the_process_and_loses_nothing_that_was_accepted(
 
 
 def test_the_mailbox_and_lane_limits_are_refusals_that_say_when_to_retry(tmp_path: Path) -> None:
-    limits = {"mailbox_envelopes": "3", "lane_envelopes": "5"}
+    limits = {"mailbox_envelopes": "3", "lane_envelopes": "5", "lane_crisis_envelopes": "2"}
     with RelayProcess(tmp_path, options=limits) as relay:
         agency = join(relay.url, make_code(relay), 5)
         capability = agency.capability_for(PARTNER)
@@ -244,6 +244,14 @@ def test_the_mailbox_and_lane_limits_are_refusals_that_say_when_to_retry(tmp_pat
         spent = agency.submit(capability, agency.record())
         assert problem_code(spent) == "over_quota"
         assert int(spent.headers["retry-after"]) > 0
+        # An alarm's quota is another one, beside the first.
+        agency.post("/v1/mailbox/ack", {"frame": "ack", "through": 5})
+        crisis = agency.capability_for(PARTNER, kind="crisis")
+        assert agency.submit(crisis, agency.record(), agency.record()).status_code == 201
+        agency.post("/v1/mailbox/ack", {"frame": "ack", "through": 7})
+        third = agency.submit(crisis, agency.record())
+        assert (problem_code(third), third.json()["index"]) == ("over_quota", 0)
+        assert int(third.headers["retry-after"]) > 0
 
 
 @pytest.fixture(scope="module")

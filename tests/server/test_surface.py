@@ -47,7 +47,7 @@ def test_openapi_covers_every_route_and_only_those(app: FastAPI) -> None:
         for route in app.router.routes
         if isinstance(route, Route)
         for method in (route.methods or ())
-        if method != "HEAD"
+        if method != "HEAD" or route.path == "/v1/blobs/{id}"
     }
     upgrades = {
         (operation.method, operation.path) for operation in OPERATIONS if operation.status == 101

@@ -8,8 +8,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from quietway.blocking.faces import Messages, Partners, Referrals, Retention, Status
+from quietway.blocking.faces import (
+    Attachments,
+    Log,
+    Messages,
+    Partners,
+    Referrals,
+    Retention,
+    Status,
+)
 from quietway.blocking.loop import Loop
+from quietway.blocking.signed import Access, Dictionary
 from quietway.client import AsyncClient, AsyncLockedDevice
 from quietway.own.blocking import Agency, Devices
 
@@ -27,8 +36,10 @@ if TYPE_CHECKING:
     from quietway.reports import (
         Finding,
         OutboxEntry,
+        Sent,
         SyncProgress,
         SyncReport,
+        Withdrawal,
     )
     from quietway.wiping import Wiped
     from quietway_crypto.passphrase import PassphraseParameters
@@ -46,9 +57,13 @@ class Client:
         referrals: Referrals: sent, answered, followed.
         status: Status indicators.
         messages: Short texts.
+        attachments: Files beside messages.
         devices: The agency's own devices, how they come and how they leave.
         agency: Who decides for the agency, and the review of permissions.
         retention: Legal holds, and the erasing of what has expired.
+        log: The relay's transparency log, alarms about it, and evidence.
+        dictionary: Which words the agencies have agreed to.
+        access: Who looked at what.
     """
 
     def __init__(self, client: AsyncClient, loop: Loop) -> None:
@@ -58,9 +73,13 @@ class Client:
         self.referrals = Referrals(client.referrals, loop)
         self.status = Status(client.status, loop)
         self.messages = Messages(client.messages, loop)
+        self.attachments = Attachments(client.attachments, loop)
         self.devices = Devices(client.devices, loop)
         self.agency = Agency(client.agency, loop)
         self.retention = Retention(client.retention, loop)
+        self.log = Log(client.log, loop)
+        self.dictionary = Dictionary(client.dictionary, loop)
+        self.access = Access(client.access, loop)
 
     @classmethod
     def found(
@@ -337,6 +356,10 @@ class Client:
     def outbox(self) -> list[OutboxEntry]:
         """List what was said here lately, oldest first, and how far it has come."""
         return self._loop.run(self._client.outbox)
+
+    def withdraw(self, sent: Sent | bytes) -> Withdrawal:
+        """Take a message back, as far as nobody has fetched it; see `AsyncClient.withdraw`."""
+        return self._loop.run(self._client.withdraw, sent)
 
     def sync(self, progress: Callable[[SyncProgress], None] | None = None) -> SyncReport:
         """Do one whole pass; see `AsyncClient.sync`. `progress` is called in the loop's thread."""

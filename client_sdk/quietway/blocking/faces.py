@@ -8,25 +8,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Iterable
+    from pathlib import Path
 
+    from quietway.attaching.transfer import Attachment, Fetched, Tell
     from quietway.blocking.loop import Loop
+    from quietway.errors import QuietwayError
+    from quietway.events import Received
+    from quietway.faces.attachments import AsyncAttachments
+    from quietway.faces.log import AsyncLog
     from quietway.faces.messages import AsyncMessages
     from quietway.faces.partners import AsyncPartners
     from quietway.faces.referrals import AsyncReferrals
     from quietway.faces.status import AsyncStatus
     from quietway.holding import AsyncRetention, Holdable
+    from quietway.own.admitting import OpenInvitation, PartnerDevice
     from quietway.partners import Invitation, Partner
     from quietway.reports import (
+        Conversation,
+        ForkEvidence,
         LegalHold,
+        LogStanding,
         Sent,
+        StandingReport,
         SweepReport,
     )
     from quietway.speaking import Addressee
     from quietway.views.board import StatusEntry
+    from quietway.views.conversation import ConversationEntry, Said
     from quietway.views.referrals import Referral
+    from quietway.witnessing.alarms import LogAlarm
     from quietway_schemas.content.referral import Episode, ReferralPacket
-    from quietway_schemas.ids import CaseRef, ConversationId, ReferralRef
+    from quietway_schemas.ids import CaseRef, ConversationId, DeviceId, MessageId, ReferralRef
     from quietway_schemas.instants import Instant
 
 
@@ -50,6 +64,38 @@ class Partners:
     def verify(self, partner: Addressee, spoken: str) -> Partner:
         """Compare a partner's fingerprint with what they read out; see `AsyncPartners.verify`."""
         return self._loop.run(self._face.verify, partner, spoken)
+
+    def pause(self, partner: Addressee, reason_code: str | None = None) -> StandingReport:
+        """Share nothing with a partner from now on; see `AsyncPartners.pause`."""
+        return self._loop.run(self._face.pause, partner, reason_code)
+
+    def end(self, partner: Addressee, reason_code: str | None = None) -> StandingReport:
+        """Share nothing with a partner any more; see `AsyncPartners.end`."""
+        return self._loop.run(self._face.end, partner, reason_code)
+
+    def resume(self, partner: Addressee, *, ended: bool = False) -> StandingReport:
+        """Share with a partner again; see `AsyncPartners.resume`."""
+        return self._loop.run(self._face.resume, partner, ended=ended)
+
+    def invitations(self) -> builtins.list[OpenInvitation]:
+        """List the invitations of this agency whose lane is open, oldest first."""
+        return self._loop.run(self._face.invitations)
+
+    def withdraw_invitation(self, named: str) -> None:
+        """Shut the lane of an invitation; see `AsyncPartners.withdraw_invitation`."""
+        self._loop.run(self._face.withdraw_invitation, named)
+
+    def devices(self, partner: Addressee) -> builtins.list[PartnerDevice]:
+        """List a partner's devices as its agency certifies them."""
+        return self._loop.run(self._face.devices, partner)
+
+    def cut_off(self, device: DeviceId | str) -> None:
+        """Take one device of a partner the right to send here; see `AsyncPartners.cut_off`."""
+        self._loop.run(self._face.cut_off, device)
+
+    def restore(self, device: DeviceId | str) -> None:
+        """Give a device of a partner back the right to send here."""
+        self._loop.run(self._face.restore, device)
 
     def find(self, named: Addressee) -> Partner:
         """Find a partner by agency id, agency code, program code or label."""
@@ -246,9 +292,105 @@ class Messages:
         *,
         to: Addressee | Iterable[Addressee],
         conversation: ConversationId | None = None,
+        answers: MessageId | str | None = None,
     ) -> Sent:
-        """Send a text of at most 700 bytes as written."""
-        return self._loop.run(self._face.send, text, to=to, conversation=conversation)
+        """Send a text of at most 700 bytes as written; see `AsyncMessages.send`."""
+        return self._loop.run(
+            self._face.send, text, to=to, conversation=conversation, answers=answers
+        )
+
+    def conversations(self) -> list[Conversation]:
+        """List the conversations, the one that was last spoken in last."""
+        return self._loop.run(self._face.conversations)
+
+    def conversation(self, conversation: ConversationId | str) -> tuple[ConversationEntry, ...]:
+        """Show a conversation in display order; see `AsyncMessages.conversation`."""
+        return self._loop.run(self._face.conversation, conversation)
+
+    def mark_opened(self, *messages: Received | Said | MessageId | str) -> None:
+        """Note that a person saw these messages; see `AsyncMessages.mark_opened`."""
+        self._loop.run(self._face.mark_opened, *messages)
+
+    def receipts(self, conversation: ConversationId | str, *, on: bool) -> None:
+        """Give receipts for what is said in a conversation, or none from now on."""
+        self._loop.run(self._face.receipts, conversation, on=on)
+
+
+class Log:
+    """The relay's transparency log, as this device has verified it."""
+
+    def __init__(self, face: AsyncLog, loop: Loop) -> None:
+        self._face = face
+        self._loop = loop
+
+    def standing(self) -> LogStanding:
+        """Say which log is relied on, and how far it was verified."""
+        return self._loop.run(self._face.standing)
+
+    def alarms(self) -> list[LogAlarm]:
+        """List the alarms that no person has acknowledged, the oldest first."""
+        return self._loop.run(self._face.alarms)
+
+    def acknowledge(self, alarm: LogAlarm) -> None:
+        """Say that a person has seen an alarm; see `AsyncLog.acknowledge`."""
+        self._loop.run(self._face.acknowledge, alarm)
+
+    def evidence(self) -> list[ForkEvidence]:
+        """List the proofs that the log showed two faces, acknowledged or not."""
+        return self._loop.run(self._face.evidence)
+
+    def export(self, fork_id: bytes) -> bytes:
+        """Write one proof as a file that anybody can check."""
+        return self._loop.run(self._face.export, fork_id)
+
+
+class Attachments:
+    """Files: sent, listed, fetched, taken back."""
+
+    def __init__(self, face: AsyncAttachments, loop: Loop) -> None:
+        self._face = face
+        self._loop = loop
+
+    def send(
+        self,
+        source: Path | str | bytes,
+        *,
+        to: Addressee | Iterable[Addressee],
+        name: str | None = None,
+        media_type: str | None = None,
+        case_ref: CaseRef | None = None,
+        conversation: ConversationId | None = None,
+        progress: Tell | None = None,
+    ) -> Sent:
+        """Send a file; see `AsyncAttachments.send`."""
+        return self._loop.run(
+            self._face.send,
+            source,
+            to=to,
+            name=name,
+            media_type=media_type,
+            case_ref=case_ref,
+            conversation=conversation,
+            progress=progress,
+        )
+
+    def list(self) -> list[Attachment]:
+        """List the files that are known here, oldest first, and last what is on its way."""
+        return self._loop.run(self._face.list)
+
+    def fetch(
+        self, message: MessageId | str, folder: Path | str, *, progress: Tell | None = None
+    ) -> Fetched:
+        """Fetch a file into a folder; see `AsyncAttachments.fetch`."""
+        return self._loop.run(self._face.fetch, message, folder, progress=progress)
+
+    def withdraw(self, message: MessageId | str) -> None:
+        """Have the relay drop a file of this device; see `AsyncAttachments.withdraw`."""
+        return self._loop.run(self._face.withdraw, message)
+
+    def go_on(self) -> builtins.list[QuietwayError]:
+        """Go on with the files that are on their way; `sync` does so too."""
+        return self._loop.run(self._face.go_on)
 
 
 class Retention:

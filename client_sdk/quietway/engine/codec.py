@@ -13,10 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from quietway.engine.state import (
+    Awaited,
     Chain,
     Delivery,
     Entry,
     Kept,
+    Line,
+    Owed,
     Place,
     Progress,
     Reading,
@@ -43,7 +46,14 @@ CHAIN: Final = "chain"
 PLACE: Final = "place"
 AUDIENCE: Final = "audience"
 KEPT: Final = "kept"
-KINDS: Final = (READING, OUTBOX, PARCEL, THREAD, CHAIN, PLACE, AUDIENCE, KEPT)
+OWED: Final = "owed"
+LINE: Final = "line"
+AWAITED: Final = "awaited"
+SILENT: Final = "silent"
+KINDS: Final = (
+    *(READING, OUTBOX, PARCEL, THREAD, CHAIN, PLACE, AUDIENCE, KEPT),
+    *(OWED, LINE, AWAITED, SILENT),
+)
 
 _LARGEST_ROW: Final = 4 * 1024 * 1024
 _ONLY: Final = b"-"
@@ -109,6 +119,10 @@ def changes(old: State, new: State) -> list[Write]:
     writes += _chains(old.chains, new.chains)
     writes += _compare(AUDIENCE, old.audiences, new.audiences, _write_audience)
     writes += _compare(KEPT, old.kept, new.kept, _write_kept)
+    writes += _compare(OWED, old.owed, new.owed, _write_owed)
+    writes += _compare(LINE, old.lines, new.lines, _write_line)
+    writes += _compare(AWAITED, old.awaited, new.awaited, _write_awaited)
+    writes += _compare(SILENT, old.silent, new.silent, lambda _: b"")
     return writes
 
 
@@ -128,6 +142,10 @@ def restore(agency: AgencyId, device: DeviceId, rows: Mapping[str, Sequence[Row]
         chains=_read_chains(rows[CHAIN], rows[PLACE]),
         audiences={row.key: _read_audience(row.value) for row in rows[AUDIENCE]},
         kept={row.key: _read_kept(row.value) for row in rows[KEPT]},
+        owed={row.key: _read_owed(row.value) for row in rows[OWED]},
+        lines={row.key: _read_line(row.value) for row in rows[LINE]},
+        awaited={row.key: _read_awaited(row.value) for row in rows[AWAITED]},
+        silent={row.key: True for row in rows[SILENT]},
     )
 
 
@@ -237,6 +255,7 @@ def _write_entry(entry: Entry) -> bytes:
         expires=entry.expires,
         reason=entry.reason,
         expired=entry.expired,
+        withdrawn=entry.withdrawn,
         deliveries=[_write_delivery(held) for held in entry.deliveries],
     )
 
@@ -268,6 +287,7 @@ def _read_entry(local_id: bytes, raw: bytes, records: Mapping[bytes, bytes]) -> 
         expires=held.number("expires"),
         reason=held.text("reason"),
         expired=held.truth("expired"),
+        withdrawn=held.truth("withdrawn"),
         deliveries=tuple(
             _read_delivery(local_id, line, records) for line in held.texts("deliveries")
         ),
@@ -369,3 +389,79 @@ def _write_kept(held: Kept) -> bytes:
 def _read_kept(raw: bytes) -> Kept:
     held = Fields(raw)
     return Kept(held.raw("envelope"), held.text("reason"), held.number("attempts"))
+
+
+def _write_owed(held: Owed) -> bytes:
+    return write_row(
+        agency=str(held.agency),
+        conversation=str(held.conversation),
+        audience=held.audience_digest,
+        core_hash=held.core_hash,
+        expires=held.expires,
+        owes=held.owes,
+        opened=held.opened,
+    )
+
+
+def _read_owed(raw: bytes) -> Owed:
+    held = Fields(raw)
+    return Owed(
+        agency=AgencyId.from_text(held.text("agency")),
+        conversation=ConversationId.from_text(held.text("conversation")),
+        audience_digest=held.raw("audience"),
+        core_hash=held.raw("core_hash"),
+        expires=held.number("expires"),
+        owes=held.text("owes"),
+        opened=held.truth("opened"),
+    )
+
+
+def _write_line(line: Line) -> bytes:
+    return write_row(conversation=str(line.conversation), due=line.due, late=line.late)
+
+
+def _read_line(raw: bytes) -> Line:
+    held = Fields(raw)
+    conversation = ConversationId.from_text(held.text("conversation"))
+    return Line(conversation, held.number("due"), held.truth("late"))
+
+
+def _write_awaited(held: Awaited) -> bytes:
+    return write_row(
+        local_id=held.local_id,
+        kind=held.kind,
+        conversation=str(held.conversation),
+        to=[str(agency) for agency in held.to],
+        audience=held.audience_digest,
+        core_hash=held.core_hash,
+        incarnation=held.incarnation,
+        seq=held.seq,
+        at=held.at,
+        expires=held.expires,
+        forget=held.forget,
+        relayed=held.relayed,
+        unread=held.unread,
+        stored_by=[str(device) for device in held.stored_by],
+        opened_by=[str(device) for device in held.opened_by],
+    )
+
+
+def _read_awaited(raw: bytes) -> Awaited:
+    held = Fields(raw)
+    return Awaited(
+        local_id=held.raw("local_id"),
+        kind=held.text("kind"),
+        conversation=ConversationId.from_text(held.text("conversation")),
+        to=tuple(AgencyId.from_text(text) for text in held.texts("to")),
+        audience_digest=held.raw("audience"),
+        core_hash=held.raw("core_hash"),
+        incarnation=held.raw("incarnation"),
+        seq=held.number("seq"),
+        at=held.number("at"),
+        expires=held.number("expires"),
+        forget=held.number("forget"),
+        relayed=held.truth("relayed"),
+        unread=held.truth("unread"),
+        stored_by=tuple(DeviceId.from_text(text) for text in held.texts("stored_by")),
+        opened_by=tuple(DeviceId.from_text(text) for text in held.texts("opened_by")),
+    )

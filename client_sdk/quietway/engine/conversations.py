@@ -4,7 +4,7 @@ A chain is (device, incarnation, conversation, audience). Places are counted fro
 names the hash of the core before it, so what is missing shows and a second story at one place
 shows. Nothing here decides what is done about it.
 
-Spec: docs/spec/envelope.md, "Core".
+Spec: docs/spec/envelope.md, "Core"; docs/spec/conversations.md, "Chains and gaps" and "Quoting".
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from quietway.engine.state import Chain, Place, State, Thread, with_item
+from quietway_schemas.content.message import MessageText
 from quietway_schemas.envelope import ZERO_DIGEST
 from quietway_schemas.instants import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from quietway.sealing import Opened
     from quietway_schemas.envelope import Core
-    from quietway_schemas.ids import ConversationId
+    from quietway_schemas.ids import ConversationId, DeviceId
     from quietway_schemas.instants import Instant
 
 _SKEW_MS: Final = 2 * HOUR
+_HALF_DIGEST: Final = 16
+_SEQ_BYTES: Final = 4
 
 
 class Standing(Enum):
@@ -109,12 +112,65 @@ def misses_before(state: State, chain_key: bytes, seq: int, prev: bytes) -> bool
     return prev != ZERO_DIGEST and prev not in _ends_of_others(state, chain)
 
 
+def find_holes(chain: Chain) -> tuple[tuple[int, int], ...]:
+    """Give the half-open ranges of places that are not taken below one that is."""
+    starts = (0, *(end for _, end in chain.seen))
+    return tuple(
+        (start, begin)
+        for start, (begin, _) in zip(starts, chain.seen, strict=False)
+        if start < begin
+    )
+
+
+def list_unlinked(chains: Sequence[Chain]) -> frozenset[bytes]:
+    """Name the chains whose first core quotes one before it that is not known here."""
+    ends = {(*_line_of(chain), chain.last_core) for chain in chains}
+    return frozenset(
+        chain.key
+        for chain in chains
+        if (first := chain.places.get(0)) is not None
+        and first.prev != ZERO_DIGEST
+        and (*_line_of(chain), first.prev) not in ends
+    )
+
+
+def name_place(device: DeviceId, incarnation: bytes, audience_digest: bytes, seq: int) -> bytes:
+    """Name a place of a conversation, as an answer quotes it (44 bytes)."""
+    line = device.value + incarnation + audience_digest[:_HALF_DIGEST]
+    return line + seq.to_bytes(_SEQ_BYTES, "big")
+
+
+def contradicts(state: State, opened: Opened) -> bool:
+    """Say whether an answer quotes another core than the one held at the place that it names."""
+    content = opened.content
+    if not isinstance(content, MessageText) or content.in_reply_place is None:
+        return False
+    held = _find_core_hash(state, opened.core.conversation, content.in_reply_place)
+    return held is not None and held != content.in_reply_to
+
+
 def forget_expired_places(state: State, now: Instant) -> State:
     """Let go of places whose message could not be opened a second time anyway."""
     chains = {key: _drop_expired(chain, now) for key, chain in state.chains.items()}
     if all(chains[key] is chain for key, chain in state.chains.items()):
         return state
     return replace(state, chains=chains)
+
+
+def _find_core_hash(state: State, conversation: ConversationId, place: bytes) -> bytes | None:
+    seq = int.from_bytes(place[-_SEQ_BYTES:], "big")
+    for chain in state.chains.values():
+        standing = chain.places.get(seq) if chain.conversation == conversation else None
+        if standing is not None and place == name_place(
+            chain.device, chain.incarnation, chain.audience_digest, seq
+        ):
+            return standing.core_hash
+    for sent in state.awaited.values():
+        if sent.conversation == conversation and place == name_place(
+            state.device, sent.incarnation, sent.audience_digest, sent.seq
+        ):
+            return sent.core_hash
+    return None
 
 
 def _drop_expired(chain: Chain, now: Instant) -> Chain:
@@ -124,13 +180,17 @@ def _drop_expired(chain: Chain, now: Instant) -> Chain:
     return chain if len(lasting) == len(chain.places) else replace(chain, places=lasting)
 
 
+def _line_of(chain: Chain) -> tuple[DeviceId, ConversationId, bytes]:
+    # What its device says there, whatever the incarnation.
+    return chain.device, chain.conversation, chain.audience_digest
+
+
 def _ends_of_others(state: State, chain: Chain) -> frozenset[bytes]:
-    line = (chain.device, chain.conversation, chain.audience_digest)
+    line = _line_of(chain)
     return frozenset(
         other.last_core
         for other in state.chains.values()
-        if (other.device, other.conversation, other.audience_digest) == line
-        and other.incarnation != chain.incarnation
+        if _line_of(other) == line and other.incarnation != chain.incarnation
     )
 
 

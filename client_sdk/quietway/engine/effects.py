@@ -65,6 +65,25 @@ class RecordSent:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordSlip:
+    """Keep what takes a sealed copy back.
+
+    Attributes:
+        agency: Whose device it is for.
+        parcel: The copy.
+        epoch: The epoch of the key it is sealed to.
+        secret: 32 bytes, the preimage.
+        expires: When the message does.
+    """
+
+    agency: AgencyId
+    parcel: Parcel
+    epoch: int
+    secret: bytes = field(repr=False)
+    expires: Instant = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RecordNotice:
     """Count one refusal of this class."""
 
@@ -110,10 +129,17 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Hand these to the relay, all for one agency. Answered by `Accepted`, `Rejected`, or not."""
+    """Hand these to the relay, all for one agency. Answered by `Accepted`, `Rejected`, or not.
+
+    Attributes:
+        agency: Which.
+        parcels: What.
+        urgent: Whether it is an alarm, which has a way of its own.
+    """
 
     agency: AgencyId
     parcels: tuple[Parcel, ...]
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +172,24 @@ class TellGap:
 
 
 @dataclass(frozen=True, slots=True)
+class TellToldOtherwise:
+    """What was quoted in this conversation is not what this device holds at that place."""
+
+    opened: Opened
+    conversation: ConversationId
+
+
+@dataclass(frozen=True, slots=True)
+class TellExpiredUnread:
+    """Nobody confirmed by its end that a message was stored."""
+
+    now: Instant
+    local_id: bytes
+    message_id: MessageId
+    conversation: ConversationId
+
+
+@dataclass(frozen=True, slots=True)
 class TellQuarantined:
     """Something that was signed by a device that had left was kept aside."""
 
@@ -161,9 +205,17 @@ class TellDropped:
     reason: str
 
 
-Record: TypeAlias = RecordReceived | RecordSent | RecordNotice
+Record: TypeAlias = RecordReceived | RecordSent | RecordSlip | RecordNotice
 Question: TypeAlias = Address | Seal | Reopen
 Deed: TypeAlias = (
-    Submit | Acknowledge | TellReceived | TellStored | TellGap | TellQuarantined | TellDropped
+    Submit
+    | Acknowledge
+    | TellReceived
+    | TellStored
+    | TellGap
+    | TellToldOtherwise
+    | TellExpiredUnread
+    | TellQuarantined
+    | TellDropped
 )
 Effect: TypeAlias = Record | Question | Deed

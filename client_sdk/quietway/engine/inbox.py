@@ -12,7 +12,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from quietway.engine.conversations import Standing, enter, find_chain, judge, misses_before
+from quietway.engine.awaiting import take_receipt
+from quietway.engine.conversations import (
+    Standing,
+    contradicts,
+    enter,
+    find_chain,
+    judge,
+    misses_before,
+)
 from quietway.engine.effects import (
     Acknowledge,
     RecordNotice,
@@ -22,7 +30,9 @@ from quietway.engine.effects import (
     TellGap,
     TellQuarantined,
     TellReceived,
+    TellToldOtherwise,
 )
+from quietway.engine.receipts import note_received
 from quietway.engine.state import Kept, State, with_item, without_item
 from quietway.sealing import (
     FORKED,
@@ -34,8 +44,9 @@ from quietway.sealing import (
     UNKNOWN_SIGNER,
     digest_audience,
 )
-from quietway_schemas.content.agency import is_within
 from quietway_schemas.content.audience import AudienceList
+from quietway_schemas.content.quiet import is_taken_in
+from quietway_schemas.content.receipt import is_receipt
 
 if TYPE_CHECKING:
     from quietway.engine.effects import Effect
@@ -71,8 +82,9 @@ def receive(state: State, given: EnvelopeOpened) -> Outcome:
             evidence = RecordReceived(given.now, opened, evidence=True)
             return state, (evidence, *_drop(given.now, FORKED), *_acknowledge(given.seq))
         case Standing.NEW:
-            state = enter(state, chain, opened)
-            return state, (*_tell(state, given.now, opened), *_acknowledge(given.seq))
+            state, told = take_receipt(enter(state, chain, opened), opened)
+            state = note_received(state, opened)
+            return state, (*told, *_tell(state, given.now, opened), *_acknowledge(given.seq))
 
 
 def quarantine(state: State, given: EnvelopeQuarantined) -> Outcome:
@@ -141,15 +153,20 @@ def is_addressed(state: State, opened: Opened) -> bool:
 
 
 def _tell(state: State, now: Instant, opened: Opened) -> tuple[Effect, ...]:
+    if is_receipt(opened.content.type):
+        # It was counted; what stays of it is what its sender says of the log.
+        return (RecordReceived(now, opened),)
     chain = find_chain(state, opened)
     misses = misses_before(state, chain.key, opened.core.seq, opened.core.prev)
     gap: tuple[Effect, ...] = (TellGap(opened),) if misses else ()
     if isinstance(opened.content, AudienceList):
         return gap
-    if is_within(opened.content.type):
+    if is_taken_in(opened.content.type):
         # It is taken in by the agent, in its own time, and shown to nobody as a message.
         return (RecordReceived(now, opened),)
-    return (RecordReceived(now, opened), TellReceived(opened), *gap)
+    otherwise = contradicts(state, opened)
+    told = (TellToldOtherwise(opened, opened.core.conversation),) if otherwise else ()
+    return (RecordReceived(now, opened), TellReceived(opened), *gap, *told)
 
 
 def _keep(state: State, name: bytes, given: EnvelopeRefused) -> Outcome:

@@ -10,10 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from quietway_schemas.envelope import ZERO_DIGEST
+
 if TYPE_CHECKING:
     from quietway.sealing import Opened
     from quietway_schemas.envelope import EnvelopeClass
-    from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, EnvelopeId
+    from quietway_schemas.ids import (
+        AgencyId,
+        ConversationId,
+        DeviceId,
+        EnvelopeId,
+        MessageId,
+    )
     from quietway_schemas.instants import Instant
 
 
@@ -77,6 +85,7 @@ class Addressed:
         manifest_version: Of this device's own manifest.
         entropy: 32 fresh random bytes.
         reason: Why they are absent.
+        checkpoint: Size and root of the log as this device last verified it.
     """
 
     now: Instant
@@ -86,22 +95,24 @@ class Addressed:
     manifest_version: int
     entropy: bytes = field(repr=False)
     reason: str = "unreachable"
+    checkpoint: tuple[int, bytes] = (0, ZERO_DIGEST)
 
 
 @dataclass(frozen=True, slots=True)
 class SealedCopy:
-    """One device's sealed submission record."""
+    """One device's sealed submission record, and the preimage that takes it back."""
 
     device: DeviceId
     epoch: int
     record: bytes = field(repr=False)
+    withdraw_secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unsealed:
     """A device that nothing could be sealed to, and why.
 
-    `unreachable`, `suite_refused`, `stale_directory` or `identity_changed`.
+    `unreachable`, `suite_refused`, `stale_directory`, `identity_changed` or `paused`.
     """
 
     device: DeviceId
@@ -230,6 +241,86 @@ class Forgotten:
     local_ids: frozenset[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """A person takes a message back.
+
+    Attributes:
+        now: The clock.
+        local_id: Of the entry.
+        asked: The devices whose copies the relay is asked for, in the same commit.
+    """
+
+    now: Instant
+    local_id: bytes
+    asked: frozenset[DeviceId]
+
+
+@dataclass(frozen=True, slots=True)
+class ShutOut:
+    """Nothing goes to this agency any more: what is sealed for it is sealed anew, if ever."""
+
+    now: Instant
+    agency: AgencyId
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the relay said of one device's copy.
+
+    Attributes:
+        local_id: Of the entry.
+        device: Whose copy.
+        outcome: `taken_back`, `fetched`, or `uncertain`: nobody knows.
+        waits: Whether it waits to be sent another time, and is not withdrawn for good.
+    """
+
+    local_id: bytes
+    device: DeviceId
+    outcome: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """The relay answered a withdrawal."""
+
+    now: Instant
+    copies: tuple[Returned, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """The relay answers, and the receipts for these partners have something to decide.
+
+    Attributes:
+        now: The clock.
+        partners: Agencies that can be written to.
+        entropy: 40 fresh random bytes for each of them.
+    """
+
+    now: Instant
+    partners: tuple[AgencyId, ...]
+    entropy: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A person saw these messages on this device."""
+
+    now: Instant
+    messages: tuple[MessageId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """A person switched receipts for a conversation off, or `on` again."""
+
+    now: Instant
+    conversation: ConversationId
+    on: bool = False
+
+
 Input: TypeAlias = (
     Started
     | Compose
@@ -246,4 +337,10 @@ Input: TypeAlias = (
     | Welcomed
     | OlderCopyAccepted
     | Forgotten
+    | Withdraw
+    | ShutOut
+    | TakenBack
+    | Ticked
+    | Seen
+    | Silenced
 )

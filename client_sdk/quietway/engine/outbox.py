@@ -14,9 +14,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from quietway.engine import awaiting
 from quietway.engine.conversations import name_thread, take_place
-from quietway.engine.effects import Address, RecordSent, Seal, Submit, TellStored
-from quietway.engine.inputs import Parcel
+from quietway.engine.effects import (
+    Address,
+    RecordSent,
+    RecordSlip,
+    Seal,
+    Submit,
+    TellStored,
+)
+from quietway.engine.inputs import Compose, Flush, Parcel
 from quietway.engine.state import (
     Delivery,
     Entry,
@@ -28,28 +36,32 @@ from quietway.engine.state import (
 )
 from quietway.sealing import digest_audience, hash_core, name_message
 from quietway_schemas.content.audience import AudienceList
-from quietway_schemas.content.registry import encode_content
+from quietway_schemas.content.quiet import AUDIENCE_KIND
+from quietway_schemas.content.receipt import is_receipt
+from quietway_schemas.content.registry import encode_content, parse_content
+from quietway_schemas.content.status import is_alarm
 from quietway_schemas.envelope import Core, EnvelopeClass
 from quietway_schemas.instants import DAY, HOUR, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from quietway.engine.effects import Effect
     from quietway.engine.inputs import (
         Accepted,
         Addressed,
         Addressee,
-        Compose,
-        Flush,
         Forgotten,
+        Input,
         Rejected,
         Sealed,
+        SealedCopy,
     )
-    from quietway_schemas.ids import DeviceId
+    from quietway_schemas.ids import AgencyId, DeviceId
     from quietway_schemas.instants import Instant
 
-AUDIENCE_KIND: Final = "audience.list"
+LANE_AWAITED: Final = "lane_awaited"
+STATUS_KIND: Final = "status.indicator"
 SHOWN_FOR_MS: Final = 30 * DAY
 SHOWN_STORED: Final = 200
 """So many stay in the outbox after the relay has them; the messages themselves stay kept."""
@@ -94,11 +106,32 @@ def flush(state: State, given: Flush) -> Outcome:
     return state, effects
 
 
+def find_agencies_to_seal(state: State, given: Iterable[Input]) -> tuple[AgencyId, ...]:
+    """Say to whose devices these inputs may make something be sealed: their keys are needed.
+
+    One's own agency is always among them, since its devices read along.
+    """
+    inputs = tuple(given)
+    if not any(isinstance(each, Flush) for each in inputs):
+        return ()
+    found = {state.agency: None}
+    for each in inputs:
+        if isinstance(each, Compose):
+            found |= dict.fromkeys(each.to)
+    for entry in state.outbox.values():
+        if not entry.settled:
+            found |= dict.fromkeys(entry.to)
+            found |= {held.agency: None for held in entry.deliveries}
+    return tuple(found)
+
+
 def address(state: State, given: Addressed) -> Outcome:
     """Give an entry its audience, its place and its core; introduce an audience that is new."""
     entry = state.outbox.get(given.local_id)
     if entry is None or entry.core or entry.expired:
         return state, ()
+    if is_receipt(entry.kind):
+        given = _leave_colleagues(entry, given)
     others = [held for held in given.devices if held.device != state.device]
     if not any(held.agency in entry.to for held in others):
         return _put(state, replace(entry, reason=given.reason)), ()
@@ -129,8 +162,9 @@ def seal(state: State, given: Sealed) -> Outcome:
             held, progress=Progress.SEALED, record=copy.record, epoch=copy.epoch, reason=""
         )
 
+    slips = () if entry.quiet else _slips(entry, copies)
     entry = replace(entry, deliveries=tuple(settle(held) for held in entry.deliveries))
-    return _put(state, entry), _submit(entry, given.now)
+    return _put(state, entry), (*slips, *_submit(entry, given.now))
 
 
 def accept(state: State, given: Accepted) -> Outcome:
@@ -143,7 +177,8 @@ def accept(state: State, given: Accepted) -> Outcome:
         entry = _change(entry, parcels, lambda held, _: _stored(held))
         if entry.settled:
             entry = replace(entry, content=b"")
-            if entry.kind != AUDIENCE_KIND and not entry.within_agency:
+            if not entry.quiet:
+                state = awaiting.note_relayed(state, entry)
                 effects += (TellStored(given.now, local_id),)
         state = _put(state, entry)
     return _tidy(state), effects
@@ -154,6 +189,9 @@ def reject(state: State, given: Rejected) -> Outcome:
     blamed = given.parcels if given.blamed is None else (given.parcels[given.blamed],)
 
     def put_off(held: Delivery, _: Parcel) -> Delivery:
+        if given.code == LANE_AWAITED:
+            # Nobody refused anything: it goes out as soon as there is a lane.
+            return replace(held, reason=given.code)
         refusals = held.refusals + 1
         wait = min(_FIRST_WAIT_MS * 2 ** min(refusals, 10), _LONGEST_WAIT_MS)
         later = replace(
@@ -183,11 +221,13 @@ def _tidy(state: State) -> State:
     """Let go of what everyone has and nobody looks up, and of all but the newest messages."""
     stored = [held for held in state.outbox.values() if held.settled and not held.expired]
     messages = sorted(
-        (held for held in stored if held.kind != AUDIENCE_KIND and not held.within_agency),
+        (held for held in stored if not held.quiet),
         key=lambda held: held.order,
     )
-    gone = {held.local_id for held in stored if held.kind == AUDIENCE_KIND or held.within_agency}
-    gone |= {held.local_id for held in messages[:-SHOWN_STORED]}
+    gone = {held.local_id for held in stored if held.quiet}
+    # What was split off and still waits is found by the rest of its message, to be taken back.
+    waiting = {held.order for held in state.outbox.values() if not held.settled}
+    gone |= {held.local_id for held in messages[:-SHOWN_STORED] if held.order not in waiting}
     if not gone:
         return state
     left = {name: held for name, held in state.outbox.items() if name not in gone}
@@ -195,9 +235,10 @@ def _tidy(state: State) -> State:
 
 
 def _expire(state: State, now: Instant) -> Outcome:
-    effects: tuple[Effect, ...] = ()
+    state, effects = awaiting.end(state, now)
     for entry in state.outbox.values():
-        if now >= entry.deadline + SHOWN_FOR_MS:
+        over = now >= entry.deadline and is_receipt(entry.kind)
+        if over or now >= entry.deadline + SHOWN_FOR_MS:
             state = replace(state, outbox=without_item(state.outbox, entry.local_id))
         elif now >= entry.deadline and not entry.settled:
             state = _put(state, _give_up(entry))
@@ -227,6 +268,11 @@ def _forget_introduction(state: State, entry: Entry) -> State:
     return replace(state, threads=with_item(state.threads, key, replace(thread, introduced=False)))
 
 
+def _leave_colleagues(entry: Entry, given: Addressed) -> Addressed:
+    # A receipt is for the agency that sent the message, and nobody else's business.
+    return replace(given, devices=tuple(held for held in given.devices if held.agency in entry.to))
+
+
 def _leave_absent(state: State, entry: Entry, given: Addressed) -> tuple[State, Entry]:
     """Split off the agencies that have no device now: their message waits, the others' goes."""
     if not given.absent:
@@ -243,6 +289,9 @@ def _introduce(
     audience: tuple[DeviceId, ...],
     copies: tuple[Delivery, ...],
 ) -> Outcome:
+    if is_receipt(entry.kind):
+        # Nobody reads along, and nothing is shown.
+        return state, ()
     digest = digest_audience(audience)
     state = replace(state, audiences=with_item(state.audiences, digest, audience))
     thread = state.threads.get(name_thread(entry.conversation, digest))
@@ -276,12 +325,14 @@ def _place(state: State, entry: Entry, digest: bytes, given: Addressed) -> tuple
         created=given.now,
         expires=given.now + entry.class_.life_ms,
         content=entry.content,
+        checkpoint_size=given.checkpoint[0],
+        checkpoint_root=given.checkpoint[1],
     )
     raw = core.pack()
     entry = replace(entry, core=raw, expires=core.expires)
     following = Thread(state.incarnation, thread.next_seq + 1, hash_core(raw), introduced=True)
     state = replace(state, threads=with_item(state.threads, key, following))
-    return _put(state, entry), entry
+    return awaiting.watch(_put(state, entry), entry, core), entry
 
 
 def _drop_stale_records(entry: Entry, now: Instant) -> Entry:
@@ -315,6 +366,7 @@ def _submit(entry: Entry, now: Instant) -> tuple[Effect, ...]:
         for held in entry.deliveries
         if held.progress is Progress.SEALED and held.not_before <= now
     ]
+    urgent = bool(ready) and _is_urgent(entry)
     return tuple(
         Submit(
             agency,
@@ -323,9 +375,32 @@ def _submit(entry: Entry, now: Instant) -> tuple[Effect, ...]:
                 for held in ready
                 if held.agency == agency
             ),
+            urgent,
         )
         for agency in sorted({held.agency for held in ready})
     )
+
+
+def _slips(entry: Entry, copies: Mapping[DeviceId, SealedCopy]) -> tuple[RecordSlip, ...]:
+    return tuple(
+        RecordSlip(
+            held.agency,
+            Parcel(entry.local_id, held.device, copy.record),
+            copy.epoch,
+            copy.withdraw_secret,
+            entry.expires,
+        )
+        for held in entry.deliveries
+        if held.progress is Progress.WAITING
+        and (copy := copies.get(held.device)) is not None
+        and copy.withdraw_secret
+    )
+
+
+def _is_urgent(entry: Entry) -> bool:
+    if entry.kind != STATUS_KIND:
+        return False
+    return is_alarm(parse_content(Core.unpack(entry.core).content, entry.class_))
 
 
 def _stored(held: Delivery) -> Delivery:
@@ -363,7 +438,7 @@ def _put(state: State, entry: Entry) -> State:
 
 
 def _record(entry: Entry) -> tuple[RecordSent, ...]:
-    if entry.within_agency:
+    if entry.quiet:
         # What devices tell each other is no message of anybody's, and holds the agency's secrets.
         return ()
     core = Core.unpack(entry.core) if entry.core else None

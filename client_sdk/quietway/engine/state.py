@@ -1,10 +1,10 @@
-"""What a device remembers, as frozen values: its outbox, its places, what it keeps sealed.
+"""What a device remembers: its outbox, its places, what it keeps sealed, its receipts. Frozen.
 
 Opened content is not here: it is recorded in the store and read from there. So the state stays
     small, and every entry of it is one row of the store (`codec` writes them). Mappings are never
     changed in place; a step copies what it changes.
 
-Spec: docs/spec/envelope.md, "Core" and "Opening".
+Spec: docs/spec/envelope.md, "Core" and "Opening"; docs/spec/conversations.md, "Receipts".
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from quietway_schemas.content.agency import is_within
+from quietway_schemas.content.quiet import is_quiet
 from quietway_schemas.envelope import ZERO_DIGEST, EnvelopeClass
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Progress(StrEnum):
     SEALED = "sealed"
     STORED = "stored"  # The relay has it on disk.
     EXPIRED = "expired"
+    WITHDRAWING = "withdrawing"  # The relay is to give it back, and has not answered.
+    WITHDRAWN = "withdrawn"  # It is not sent any more; the reason says whether it ever was.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Delivery:
         epoch: The epoch of the key it is sealed to.
         not_before: It is not tried again before this instant.
         reason: Why it waits: `unreachable`, `suite_refused`, `stale_directory`, `identity_changed`,
-            a relay's problem code, or empty.
+            `paused`, `lane_awaited`, a relay's problem code, or empty. Of what was withdrawn:
+            empty where the relay gave it back, `never_sent`, or `uncertain`.
         refusals: How often the relay refused it.
     """
 
@@ -79,9 +82,10 @@ class Entry:
         core: The exact bytes that are signed; empty until it is first sent.
         expires: When the core expires; 0 until there is one.
         deliveries: One for each addressed device, sorted; empty until there is a core.
-        reason: Why it has no core yet: empty, `unreachable`, `stale_directory` or
-            `identity_changed`.
+        reason: Why it has no core yet: empty, `unreachable`, `stale_directory`, `identity_changed`
+            or `paused`.
         expired: True once it is too late; what was stored by then stays stored.
+        withdrawn: True once a person took it back; nothing of it is sent any more.
     """
 
     local_id: bytes
@@ -98,11 +102,12 @@ class Entry:
     deliveries: tuple[Delivery, ...] = ()
     reason: str = ""
     expired: bool = False
+    withdrawn: bool = False
 
     @property
-    def within_agency(self) -> bool:
-        """Whether it is for the agency's own devices alone, and no message of anybody's."""
-        return is_within(self.kind)
+    def quiet(self) -> bool:
+        """Whether it is never shown to people as a message."""
+        return is_quiet(self.kind)
 
     @property
     def deadline(self) -> Instant:
@@ -113,7 +118,7 @@ class Entry:
     def settled(self) -> bool:
         """Whether nothing more will happen to it."""
         stored = all(copy.progress is Progress.STORED for copy in self.deliveries)
-        return self.expired or (bool(self.core) and stored)
+        return self.expired or self.withdrawn or (bool(self.core) and stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +221,88 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """A message of a partner that this device may give receipts for, until it expires.
+
+    Attributes:
+        agency: Who sent it, and gets the receipts.
+        conversation: Where it was said.
+        audience_digest: To whom.
+        core_hash: What the receipts quote.
+        expires: When the message does.
+        owes: What the next tick may say of it: `stored`, `opened`, or nothing.
+        opened: Whether a person saw it; that is said once.
+    """
+
+    agency: AgencyId
+    conversation: ConversationId
+    audience_digest: bytes
+    core_hash: bytes
+    expires: Instant
+    owes: str = ""
+    opened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The receipts for one partner agency: where they travel, and when the next one goes.
+
+    Attributes:
+        conversation: Its own, so that no receipt takes a place where people read.
+        due: The next tick; 0 before the first was drawn.
+        late: Whether it makes up for ticks that were missed.
+    """
+
+    conversation: ConversationId
+    due: Instant = 0
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A message that this device sent, and who has given receipts for it.
+
+    Attributes:
+        local_id: Of its entry, which may be gone from the outbox.
+        kind: The content's type.
+        conversation: Where.
+        to: The agencies whose receipts count.
+        audience_digest: The devices whose receipts count.
+        core_hash: What a receipt has to quote.
+        incarnation: With the audience and `seq`, its place in this device's chain.
+        seq: The same.
+        at: When it was sent.
+        expires: When it does.
+        forget: When all this is forgotten.
+        relayed: Whether every copy got to the relay.
+        unread: Whether its sender was told that nobody confirmed it by its end.
+        stored_by: Devices that have it.
+        opened_by: Devices on which a person saw it.
+    """
+
+    local_id: bytes
+    kind: str
+    conversation: ConversationId
+    to: tuple[AgencyId, ...]
+    audience_digest: bytes
+    core_hash: bytes
+    incarnation: bytes
+    seq: int
+    at: Instant
+    expires: Instant
+    forget: Instant
+    relayed: bool = False
+    unread: bool = False
+    stored_by: tuple[DeviceId, ...] = ()
+    opened_by: tuple[DeviceId, ...] = ()
+
+    @property
+    def expired_unread(self) -> bool:
+        """Whether nobody has confirmed it; a receipt that comes later takes that back."""
+        return self.unread and not self.stored_by
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """All of it.
 
@@ -229,6 +316,10 @@ class State:
         chains: The others' chains, by `Chain.key`.
         audiences: The devices behind a digest, by digest.
         kept: Sealed envelopes, by envelope id.
+        owed: Messages that receipts may be given for, by message id.
+        lines: The receipts for each partner, by agency id.
+        awaited: Messages whose receipts are awaited, by message id.
+        silent: Conversations in which no receipts are given, by conversation id.
     """
 
     agency: AgencyId
@@ -240,6 +331,10 @@ class State:
     chains: Mapping[bytes, Chain] = field(default_factory=dict)
     audiences: Mapping[bytes, tuple[DeviceId, ...]] = field(default_factory=dict)
     kept: Mapping[bytes, Kept] = field(default_factory=dict)
+    owed: Mapping[bytes, Owed] = field(default_factory=dict)
+    lines: Mapping[bytes, Line] = field(default_factory=dict)
+    awaited: Mapping[bytes, Awaited] = field(default_factory=dict)
+    silent: Mapping[bytes, bool] = field(default_factory=dict)
 
 
 def with_item(mapping: Mapping[bytes, _Value], key: bytes, value: _Value) -> Mapping[bytes, _Value]:

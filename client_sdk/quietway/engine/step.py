@@ -3,7 +3,8 @@
 The agent's rule for using it: answer the questions among the effects with further steps; commit the
 records and what `codec.changes` says; then, and only then, do the deeds.
 
-Spec: docs/spec/envelope.md, "Core" and "Opening"; docs/spec/relay-protocol.md, "The mailbox".
+Spec: docs/spec/envelope.md, "Core" and "Opening"; docs/spec/relay-protocol.md, "The mailbox";
+docs/spec/conversations.md, "Receipts".
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from quietway.engine import inbox, outbox
+from quietway.engine import inbox, outbox, receipts, withdrawal
 from quietway.engine.conversations import forget_expired_places
 from quietway.engine.inputs import (
     Accepted,
@@ -28,8 +29,14 @@ from quietway.engine.inputs import (
     Rejected,
     RetryKept,
     Sealed,
+    Seen,
+    ShutOut,
+    Silenced,
     Started,
+    TakenBack,
+    Ticked,
     Welcomed,
+    Withdraw,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +58,7 @@ def step(state: State, given: Input) -> Outcome:  # noqa: C901, PLR0911, PLR0912
         case Compose():
             return outbox.compose(state, given)
         case Flush():
-            return outbox.flush(state, given)
+            return outbox.flush(receipts.forget_expired(state, given.now), given)
         case Addressed():
             return outbox.address(state, given)
         case Sealed():
@@ -76,6 +83,18 @@ def step(state: State, given: Input) -> Outcome:  # noqa: C901, PLR0911, PLR0912
             return replace(state, reading=replace(state.reading, copied=False, forgiven=True)), ()
         case Forgotten():
             return outbox.forget(state, given), ()
+        case Withdraw():
+            return withdrawal.withdraw(state, given), ()
+        case ShutOut():
+            return withdrawal.shut_out(state, given), ()
+        case TakenBack():
+            return withdrawal.take_back(state, given), ()
+        case Ticked():
+            return receipts.tick(state, given)
+        case Seen():
+            return receipts.note_seen(state, given), ()
+        case Silenced():
+            return receipts.silence(state, given), ()
         case _:
             assert_never(given)
 

@@ -11,7 +11,7 @@ from quietway.faces.saying import find_alias, saying_refusals
 from quietway.history import list_messages
 from quietway.ports import Put
 from quietway.speaking import find_agencies, speak
-from quietway.views.board import fold_board
+from quietway.views.board import fold_board, name_shown
 from quietway_schemas.content.status import StatusIndicator, propose_expiry
 from quietway_schemas.ids import CaseRef, ConversationId
 
@@ -77,9 +77,18 @@ class AsyncStatus:
                 confidence=confidence,
                 exercise=exercise,
             )
+        messages = await list_messages(self._agent)
+        place = (self._agent.keyring.agency, case_ref, code)
+
+        def name_seen(*to: AgencyId) -> StatusIndicator:
+            return content.model_copy(update={"supersedes": name_shown(messages, place, to)})
+
         if case_ref is None:
-            return await self._say(content, agencies)
-        said = [await self._say_of(case_ref, content, agency) for agency in sorted(set(agencies))]
+            return await self._say(name_seen(*agencies), agencies)
+        said = [
+            await self._say_of(case_ref, name_seen(agency), agency)
+            for agency in sorted(set(agencies))
+        ]
         return next((sent for sent in said if sent.problem is not None), said[0])
 
     async def board(self) -> list[StatusEntry]:

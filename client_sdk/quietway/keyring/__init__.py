@@ -2,5 +2,5 @@
 
 Imports nothing here; see `keyring.py` for the secrets, `trust.py` for others, `publish.py` for us.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/directory.md.
 """

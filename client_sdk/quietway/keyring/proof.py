@@ -1,6 +1,6 @@
 """Proves single objects of the directory: is it theirs, is it newer, are its keys sound?
 
-Each function returns a type that exists only after the proof, or raises `Refused` with one of four
+Each function returns what was proved, or raises `Refused` with one of four
 reasons: `malformed`, `forged`, `rolled_back`, `identity_changed`. Nothing is remembered here. What
 makes a manifest hold is proved in `quietway_protocol.manifests`, for the relay and for us alike.
 
@@ -9,9 +9,9 @@ Spec: docs/spec/keys.md, "Manifest" and "Epoch batches and freshness".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import total_ordering
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from quietway_crypto.encoding import TAG_EPOCH_BATCH
 from quietway_crypto.errors import CryptoError
@@ -26,11 +26,9 @@ from quietway_schemas.fields import WireModel
 from quietway_schemas.ids import AgencyId, DeviceId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from quietway.keyring.published import Published
     from quietway_protocol.manifests import ProvedManifest
-    from quietway_schemas.directory import DirectoryEntry, SignedObject
-    from quietway_schemas.envelope import EnvelopeClass
+    from quietway_schemas.directory import SignedObject
 
 IDENTITY_CHANGED: Final = "identity_changed"
 _ID_BYTES = 16
@@ -75,37 +73,22 @@ class Place:
         return self.key < other.key
 
 
-@dataclass(frozen=True, slots=True)
-class ProvedBatch:
-    """A batch that a certified device signed, with keys that may be sealed to."""
-
-    signed: SignedObject
-    batch: EpochBatch
-    keys: Mapping[tuple[EnvelopeClass, int, int], bytes] = field(repr=False)
-
-
-def place_of(entry: DirectoryEntry) -> Place:
-    """Tell where an entry belongs, by what its signer wrote rather than by what the relay says.
-
-    Raises:
-        Refused: It does not read, or the relay filed it under another agency.
-    """
-    place = place_of_signed(entry.kind, entry.object)
-    if place.agency != entry.agency_id:
-        raise Refused("forged")
-    return place
-
-
-def place_of_signed(kind: Literal["manifest", "epochs"], signed: SignedObject) -> Place:
-    """Tell where a signed object belongs.
+def place_of_manifest(signed: SignedObject) -> Place:
+    """Tell whose manifest this is, by what its signer wrote.
 
     Raises:
         Refused: It does not read.
     """
-    if kind == "manifest":
-        return Place(_read(Manifest, signed).agency_id, None)
-    batch = _read(EpochBatch, signed)
-    return Place(batch.agency_id, batch.device_id)
+    return Place(_read(Manifest, signed).agency_id, None)
+
+
+def read_batch(signed: SignedObject) -> EpochBatch:
+    """Read a batch, of which nothing is proved by that.
+
+    Raises:
+        Refused: It does not read.
+    """
+    return _read(EpochBatch, signed)
 
 
 def prove_manifest(
@@ -136,25 +119,37 @@ def prove_manifest(
 
 
 def prove_batch(
-    signed: SignedObject, *, manifest: ProvedManifest | None, held: ProvedBatch | None
-) -> ProvedBatch | None:
-    """Prove a batch against the agency's proved manifest and the device's batch held.
+    signed: SignedObject,
+    batch: EpochBatch,
+    *,
+    manifest: ProvedManifest | None,
+    held: Published | None,
+) -> bool:
+    """Prove a batch against the agency's proved manifest and what the device published before.
+
+    Args:
+        signed: As it came.
+        batch: What `read_batch` read of it.
+        manifest: The agency's newest.
+        held: What the device published, as far as it was proved.
 
     Returns:
-        None where it names a manifest that we do not hold yet: it may hold later.
+        False where it names a manifest that we do not hold yet: it may hold later.
 
     Raises:
         Refused: Its device is not certified, it is not signed by it, older than what we hold, or a
             key in it must not be sealed to.
     """
-    batch = _read(EpochBatch, signed)
     if manifest is None or batch.manifest_version > manifest.manifest.version:
-        return None
+        return False
     _verify(_identity_of(batch.device_id, manifest), TAG_EPOCH_BATCH, signed)
     _check_base(batch, manifest)
-    if held is not None and batch.issued < held.batch.issued:
+    if held is not None and batch.issued < held.issued:
         raise Refused("rolled_back")
-    return ProvedBatch(signed, batch, _read_keys(batch))
+    for epoch in batch.epochs:
+        for suite, key in epoch.keys.items():
+            _check_epoch_key(Suite(int(suite)), key)
+    return True
 
 
 def _holds_by_itself(signed: SignedObject) -> bool:
@@ -176,17 +171,6 @@ def _identity_of(device: DeviceId, manifest: ProvedManifest) -> bytes:
     if certificate is None:
         raise Refused("forged")
     return certificate.identity_key
-
-
-def _read_keys(batch: EpochBatch) -> dict[tuple[EnvelopeClass, int, int], bytes]:
-    keys = {
-        (epoch.envelope_class, epoch.epoch, int(suite)): key
-        for epoch in batch.epochs
-        for suite, key in epoch.keys.items()
-    }
-    for (_, _, suite), key in keys.items():
-        _check_epoch_key(Suite(suite), key)
-    return keys
 
 
 def _check_epoch_key(suite: Suite, key: bytes) -> None:

@@ -4,8 +4,8 @@ Pure: signed objects come out, the time and the randomness come in. An epoch's s
 the keyring before its public key is built here, because mail sealed to a lost key is lost too.
 Names of people never stand in any of it.
 
-Spec: docs/spec/keys.md, "Root → ops list" to "Manifest"; docs/spec/relay-protocol.md, "The
-directory".
+Spec: docs/spec/keys.md, "Root → ops list" to "Manifest"; docs/spec/directory.md, "Epoch batches are
+increments"; docs/spec/lanes.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from quietway_crypto.encoding import (
     TAG_WEEK_OF_LANES,
 )
 from quietway_crypto.kdf import hmac_tagged
-from quietway_crypto.lanes import derive_capability, derive_lane, hash_capability
+from quietway_crypto.lanes import derive_capability, hash_capability
 from quietway_crypto.suites import available_suites
 from quietway_schemas.directory import (
     MANIFEST_LIFE_MS,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from quietway.keyring.keyring import Keyring
+    from quietway_crypto.secret import Secret
     from quietway_crypto.signing import SigningKey
     from quietway_schemas.directory import Departed
     from quietway_schemas.ids import AgencyId
@@ -188,20 +189,28 @@ def build_manifest(
 
 
 def build_epoch_batch(
-    keyring: Keyring, manifest_version: int, manifest_hash: bytes, *, now: Instant
+    keyring: Keyring,
+    manifest_version: int,
+    manifest_hash: bytes,
+    *,
+    now: Instant,
+    epochs: Iterable[tuple[EnvelopeClass, int]] | None = None,
+    replaces: bool = True,
 ) -> SignedObject:
-    """Sign the public keys of all wanted epochs whose seeds the keyring holds.
+    """Sign the public keys of epochs whose seeds the keyring holds.
 
     Args:
         keyring: Holds the seeds; `add_epoch_seeds` comes first.
         manifest_version: Of the agency's newest manifest.
         manifest_hash: Its hash.
         now: Must be later than that of the device's last batch.
+        epochs: Those that are published now; all that are wanted where it is None.
+        replaces: Whether these are all there are, whatever was published before.
 
     Raises:
-        ContentError: The keyring holds no wanted epoch at all.
+        ContentError: There are more than a batch may list.
     """
-    wanted = sorted(wanted_epochs(now))
+    wanted = sorted(wanted_epochs(now) if epochs is None else epochs)
     batch = EpochBatch(
         agency_id=keyring.agency,
         device_id=keyring.device,
@@ -213,34 +222,35 @@ def build_epoch_batch(
             for class_, epoch in wanted
             if epoch in keyring.epochs(class_)
         ),
+        replaces=True if replaces else None,
     )
     return _sign(keyring.identity, TAG_EPOCH_BATCH, batch.to_canonical())
 
 
 def build_week_of_lanes(
-    keyring: Keyring, week: str, partners: Sequence[bytes], *, version: int, entropy: bytes
+    keyring: Keyring, week: str, lanes: Sequence[Secret], *, version: int, entropy: bytes
 ) -> SignedObject:
     """Sign the hashes of everyone's capabilities for one week.
 
     Args:
-        keyring: Holds the agency's secret.
+        keyring: Signs.
         week: As `2026-W47`.
-        partners: The 16 bytes of each invitation that counts; the agency itself is added.
+        lanes: The lanes that are open; see `own.open_lanes`.
         version: Grows with each publication for this week.
         entropy: 32 random bytes, new each time: the padding is made of them.
     """
-    lanes = [
-        Lane(kind=kind, hash=hash_capability(_derive(keyring, partner, week, kind)))
-        for partner in {keyring.agency.value, *partners}
+    hashes = [
+        Lane(kind=kind, hash=hash_capability(derive_capability(lane, week, kind)))
+        for lane in lanes
         for kind in _KINDS
     ]
-    lanes += _pad(len(lanes), entropy)
+    hashes += _pad(len(hashes), entropy)
     published = WeekOfLanes(
         agency_id=keyring.agency,
         device_id=keyring.device,
         week=week,
         version=version,
-        lanes=tuple(sorted(lanes, key=lambda lane: lane.hash)),
+        lanes=tuple(sorted(hashes, key=lambda lane: lane.hash)),
     )
     return _sign(keyring.identity, TAG_WEEK_OF_LANES, published.to_canonical())
 
@@ -253,10 +263,6 @@ def _publish_epoch(keyring: Keyring, class_: EnvelopeClass, epoch: int) -> Epoch
             keys["1" if suite == 1 else "2"] = pair.public
     name: Literal["flash", "case"] = "flash" if class_ is EnvelopeClass.FLASH else "case"
     return EpochKeys(class_=name, epoch=epoch, keys=keys)
-
-
-def _derive(keyring: Keyring, partner: bytes, week: str, kind: str) -> bytes:
-    return derive_capability(derive_lane(keyring.agency_secret, partner), week, kind)
 
 
 def _pad(count: int, entropy: bytes) -> list[Lane]:

@@ -24,7 +24,7 @@ from quietway_schemas.instants import DAY, HOUR
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from quietway.keyring.proof import ProvedBatch
+    from quietway.keyring.published import Published
     from quietway_protocol.manifests import ProvedManifest
     from quietway_schemas.ids import AgencyId, DeviceId, MailboxId
     from quietway_schemas.instants import Instant
@@ -131,7 +131,7 @@ class Departure(WireModel):
 
 
 def show_device(
-    held: ProvedManifest, certificate: Certificate, batch: ProvedBatch | None
+    held: ProvedManifest, certificate: Certificate, published: Published | None
 ) -> VerifiedDevice:
     """Put together what is known of a device that is certified now."""
     return VerifiedDevice(
@@ -147,16 +147,16 @@ def show_device(
         manifest_version=held.manifest.version,
         agency_owned=certificate.agency_owned,
         certified_at=certificate.issued,
-        last_seen=0 if batch is None else batch.batch.issued,
+        last_seen=0 if published is None else published.issued,
     )
 
 
-def is_fresh(held: ProvedManifest, batches: Iterable[ProvedBatch], *, now: Instant) -> bool:
+def is_fresh(held: ProvedManifest, published: Iterable[Published], *, now: Instant) -> bool:
     """Say whether somebody spoke for this version within the last week.
 
     Args:
         held: The manifest.
-        batches: The newest of each of its devices.
+        published: What each of its devices has published.
         now: Milliseconds.
     """
     since = now - FRESH_MS
@@ -164,9 +164,8 @@ def is_fresh(held: ProvedManifest, batches: Iterable[ProvedBatch], *, now: Insta
         return True
     named = (held.manifest.version, held.hash)
     witnesses = sum(
-        found.batch.issued > since
-        and (found.batch.manifest_version, found.batch.manifest_hash) == named
-        for found in batches
+        found.issued > since and (found.manifest_version, found.manifest_hash) == named
+        for found in published
     )
     return witnesses >= min(_WITNESSES, len(held.manifest.devices))
 

@@ -3,17 +3,18 @@
 Theory of operation: the relay hands out signed objects and is believed in nothing. An agency counts
 once its root key was pinned, out of an invitation. Each object is first *unproved*; it becomes
 *proved* when it holds under the pinned root (manifests) or under a device of the proved manifest
-(epoch batches), when it does not go back in version or time, and when its keys are sound. Objects
-of agencies that were not pinned yet stay unproved, so that pinning needs no second fetch. A refusal
-is collected, never raised, so that one bad agency does not stop the others.
+(epoch batches, which `batches` holds), when it does not go back in version or time, and when its
+keys are sound. Manifests of agencies that were not pinned yet stay unproved; their batches are not
+kept, and pinning has the directory read from its start. A refusal is collected, never raised, so
+that one bad agency does not stop the others.
 
 What left an agency is remembered for good. An agency that shows another root key is held to be
 nobody's until a person has compared fingerprints anew: nothing is sealed to it meanwhile.
 
-Pure: bytes in, refusals out, the time as an argument. `rows` and `restore` carry it through the
-store; what comes back from there is proved again.
+Pure: bytes in, refusals out, the time as an argument. `take_writes` and `restore` carry it through
+the store; manifests that come back from there are proved again.
 
-Spec: docs/spec/keys.md, "Manifest" to "Devices that leave".
+Spec: docs/spec/keys.md, "Manifest" to "Devices that leave"; docs/spec/directory.md, "Reading".
 """
 
 from __future__ import annotations
@@ -21,16 +22,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
-from quietway.errors import DirectoryRefused, IdentityChanged, UnknownPartner
+from quietway.errors import AgencyRemoved, DirectoryRefused, IdentityChanged, UnknownPartner
+from quietway.keyring.batches import DIRECTORY, PUBLISHED, Batches
 from quietway.keyring.proof import (
     IDENTITY_CHANGED,
     Place,
-    ProvedBatch,
     Refused,
-    place_of,
-    place_of_signed,
-    prove_batch,
+    place_of_manifest,
     prove_manifest,
+    read_batch,
 )
 from quietway.keyring.standing import (
     Departure,
@@ -43,6 +43,7 @@ from quietway.keyring.standing import (
     list_departures,
     show_device,
 )
+from quietway.keyring.unwritten import Unwritten
 from quietway_schemas.directory import MAX_PAYLOAD_BYTES, SignedObject
 from quietway_schemas.ids import AgencyId, DeviceId
 
@@ -51,12 +52,15 @@ if TYPE_CHECKING:
 
     from quietway.errors import TrustError
     from quietway.events import SenderStanding
+    from quietway.ports import Delete, Put, Row
     from quietway_protocol.manifests import ProvedManifest
-    from quietway_schemas.directory import Certificate, DirectoryPage
+    from quietway_schemas.directory import Certificate, Departed, DirectoryEntry, DirectoryPage
     from quietway_schemas.envelope import EnvelopeClass
     from quietway_schemas.instants import Instant
 
 STALE: Final = "stale_directory"
+REMOVED: Final = "agency_removed"
+_MANIFEST_KEY_BYTES: Final = 16
 _MAX_ROW_BYTES: Final = 2 * MAX_PAYLOAD_BYTES
 _CURSOR: Final = b"cursor"
 _PIN: Final = b"pin/"
@@ -65,6 +69,8 @@ _DEPARTED: Final = b"departed/"
 _PROVED: Final = b"proved/"
 _UNPROVED: Final = b"unproved/"
 _FLOOR: Final = b"floor/"
+_SKIPPED: Final = b"skipped/"
+_REMOVED: Final = b"removed/"
 _YES: Final = b"\x01"
 
 
@@ -72,21 +78,36 @@ class Directory:
     """The verified view of everyone. Empty when made; `restore` brings a former one back.
 
     Attributes:
-        cursor: How far the relay's directory was read.
         changes: How agencies' devices changed since this was last emptied.
+        removals: The agencies that were removed since this was last emptied.
     """
 
     def __init__(self) -> None:
-        self.cursor = 0
         self.changes: list[DevicesChanged] = []
+        self.removals: list[AgencyId] = []
+        self._cursor = 0
+        self._unwritten = Unwritten()
+        self._batches = Batches(self._unwritten)
         self._now: Instant = 0
         self._pins: dict[AgencyId, bytes] = {}
         self._unproved: dict[Place, SignedObject] = {}
         self._manifests: dict[AgencyId, ProvedManifest] = {}
-        self._batches: dict[Place, ProvedBatch] = {}
         self._departures: dict[Place, Departure] = {}
         self._changed: set[AgencyId] = set()
+        self._skipped: set[AgencyId] = set()
+        self._removed: set[AgencyId] = set()
         self._floors: dict[DeviceId, int] = {}
+
+    @property
+    def cursor(self) -> int:
+        """How far the relay's directory was read. Set to 0, it is read from its start."""
+        return self._cursor
+
+    @cursor.setter
+    def cursor(self, cursor: int) -> None:
+        if cursor != self._cursor:
+            self._cursor = cursor
+            self._put(_CURSOR, cursor.to_bytes(8, "big"))
 
     def pin(self, agency: AgencyId, root_key: bytes) -> None:
         """Accept an agency's root key, as it stood in its invitation.
@@ -96,7 +117,7 @@ class Directory:
         """
         if self._pins.get(agency, root_key) != root_key:
             raise IdentityChanged(str(agency))
-        self._pins[agency] = root_key
+        self._keep_pin(agency, root_key)
         self._prove({agency})
 
     def trust_anew(self, agency: AgencyId, root_key: bytes) -> None:
@@ -105,14 +126,17 @@ class Directory:
         Where it is the one that was pinned, the relay lied, and all stays. Where it is another,
         nothing of the former identity counts any more, except that who left stays away.
         """
-        self._changed.discard(agency)
+        self._unmark(self._changed, _CHANGED, agency)
+        if agency in self._removed:
+            self._unmark(self._removed, _REMOVED, agency)
+            self.cursor = 0
         if self._pins.get(agency) != root_key:
-            self._manifests.pop(agency, None)
-            for place in [held for held in self._batches if held.agency == agency]:
-                del self._batches[place]
+            if self._manifests.pop(agency, None) is not None:
+                self._delete(_PROVED + agency.value)
+            self._batches.forget(agency)
             # What it shows now was refused under the former key: it is read from the start.
             self.cursor = 0
-        self._pins[agency] = root_key
+        self._keep_pin(agency, root_key)
         self._prove({agency})
 
     def root_key(self, agency: AgencyId) -> bytes:
@@ -142,16 +166,17 @@ class Directory:
         self.note_time(now)
         refused: list[TrustError] = []
         touched: set[AgencyId] = set()
+        # Manifests come first, whatever the order: batches lean on the newest.
         for entry in page.entries:
-            try:
-                place = place_of(entry)
-            except Refused as refusal:
-                refused.append(self._name(entry.agency_id, refusal))
-                continue
-            self._unproved[place] = entry.object
-            touched.add(entry.agency_id)
+            refused += self._take_entry(entry)
+            if entry.kind != "epochs":
+                touched.add(entry.agency_id)
+        refused += self._prove(touched)
+        for entry in page.entries:
+            if entry.kind == "epochs" and entry.object is not None:
+                refused += self._take_batch(entry.agency_id, entry.object)
         self.cursor = max(self.cursor, page.next)
-        return (*refused, *self._prove(touched))
+        return tuple(refused)
 
     def adopt(self, signed: SignedObject, kind: Literal["manifest", "epochs"]) -> None:
         """Take in what this device published itself, without waiting to read it again.
@@ -160,9 +185,13 @@ class Directory:
             DirectoryRefused: It does not hold.
         """
         try:
-            place = place_of_signed(kind, signed)
-            if not self._prove_one(place, signed):
-                self._unproved[place] = signed
+            if kind == "epochs":
+                batch = read_batch(signed)
+                manifest = self._manifests.get(batch.agency_id)
+                self._batches.take(signed, batch, manifest=manifest, now=self._now)
+                return
+            place = place_of_manifest(signed)
+            self._prove_one(place, signed)
         except Refused as refusal:
             raise DirectoryRefused("this agency", refusal.reason) from None
         # What waited for this manifest may hold now; what does not is reported when it is read.
@@ -206,6 +235,12 @@ class Directory:
         certified = held is not None and held.manifest.find(device) is not None
         return Standing("current" if certified else "unknown")
 
+    def departed(self, agency: AgencyId) -> tuple[Departed, ...]:
+        """Return who ever left an agency, as far as it is remembered here."""
+        return tuple(
+            held.departed for place, held in self._departures.items() if place.agency == agency
+        )
+
     def sender_standing(self, agency: AgencyId, device: DeviceId) -> SenderStanding:
         """Say how whoever signed a message stands now: who is not known to have left is current."""
         name = self.standing(agency, device).name
@@ -216,15 +251,16 @@ class Directory:
         held = self._live(agency)
         if held is None:
             return False
-        batches = (found for place, found in self._batches.items() if place.agency == agency)
-        return is_fresh(held, batches, now=now)
+        return is_fresh(held, self._batches.of(agency).values(), now=now)
 
     def hindrance(self, agency: AgencyId, now: Instant) -> str:
         """Say why nothing may be sealed to an agency that is known, or nothing where it may be.
 
         Returns:
-            `identity_changed`, `stale_directory`, or an empty text.
+            `agency_removed`, `identity_changed`, `stale_directory`, or an empty text.
         """
+        if agency in self._removed:
+            return REMOVED
         if agency in self._changed:
             return IDENTITY_CHANGED
         return STALE if agency in self._manifests and not self.is_fresh(agency, now) else ""
@@ -246,15 +282,35 @@ class Directory:
             epoch: Its number.
             suite: 1 or 2.
             agency: Whose device it is. Without it, a device id that two agencies claim has no key.
+
+        Raises:
+            KeysNotLoadedError: It stands on the disk: `load_keys` comes first.
         """
-        claimed = [
-            held
-            for place, held in self._batches.items()
-            if place.device == device
-            and (agency is None or place.agency == agency)
-            and self._live(place.agency) is not None
-        ]
-        return claimed[0].keys.get((class_, epoch, suite)) if len(claimed) == 1 else None
+        claimed = self._claimants(device, agency)
+        return self._batches.key(claimed[0], device, class_, epoch, suite) if claimed else None
+
+    def has_published(
+        self, device: DeviceId, class_: EnvelopeClass, epoch: int, *, agency: AgencyId
+    ) -> bool:
+        """Say whether a device published keys for an epoch, without reading them."""
+        held = self._batches.of(agency).get(device)
+        return held is not None and held.find(class_, epoch) is not None
+
+    def lacks_keys(self, agencies: Iterable[AgencyId], *, now: Instant) -> tuple[AgencyId, ...]:
+        """Say which agencies' keys must be loaded before anything is sealed to them now."""
+        return self._batches.lacks(agencies, now=now)
+
+    def load_keys(self, agency: AgencyId, rows: Iterable[Row], *, now: Instant) -> None:
+        """Take the keys of the running epochs out of an agency's rows in the store.
+
+        Raises:
+            SchemaError: A row is not there, or not what was written.
+        """
+        self._batches.load(agency, rows, now=now)
+
+    def is_removed(self, agency: AgencyId) -> bool:
+        """Say whether the relay told that its operator removed an agency."""
+        return agency in self._removed
 
     def manifest(self, agency: AgencyId) -> ProvedManifest | None:
         """Return the newest proved manifest, also where it has expired since; None without one."""
@@ -287,73 +343,156 @@ class Directory:
     def raise_suite_floor(self, device: DeviceId, suite: int) -> None:
         """Remember that a suite was used for a device; the floor never goes down."""
         self._floors[device] = max(self.suite_floor(device), suite)
+        self._put(_FLOOR + device.value, bytes([self._floors[device]]))
 
-    def rows(self) -> Mapping[bytes, bytes]:
-        """Return all of it as rows for the store."""
-        proved = {Place(agency, None): held.signed for agency, held in self._manifests.items()}
-        proved |= {place: held.signed for place, held in self._batches.items()}
-        return {
-            _CURSOR: self.cursor.to_bytes(8, "big"),
-            **{_PIN + agency.value: root_key for agency, root_key in self._pins.items()},
-            **{_CHANGED + agency.value: _YES for agency in self._changed},
-            **{_DEPARTED + at.key: gone.to_canonical() for at, gone in self._departures.items()},
-            **{_PROVED + at.key: signed.to_canonical() for at, signed in proved.items()},
-            **{_UNPROVED + at.key: signed.to_canonical() for at, signed in self._unproved.items()},
-            **{_FLOOR + device.value: bytes([suite]) for device, suite in self._floors.items()},
-        }
+    def take_writes(self) -> tuple[Put | Delete, ...]:
+        """Take out what changed since this was last asked, for one commit of the store."""
+        return self._unwritten.take()
+
+    def give_back(self, writes: Iterable[Put | Delete]) -> None:
+        """Let what was not committed be part of the next."""
+        self._unwritten.give_back(writes)
 
     @classmethod
     def restore(cls, rows: Mapping[bytes, bytes]) -> Directory:
-        """Bring back what `rows` gave; each object is proved again."""
+        """Bring back what was written of the kind `directory`. Manifests are proved again.
+
+        Raises:
+            SchemaError: A row is not what was written.
+        """
         made = cls()
-        made.cursor = int.from_bytes(rows.get(_CURSOR, b""), "big")
+        made._cursor = int.from_bytes(rows.get(_CURSOR, b""), "big")
         made._pins = {AgencyId(key): root for key, root in _under(_PIN, rows)}
         made._changed = {AgencyId(key) for key, _ in _under(_CHANGED, rows)}
+        made._skipped = {AgencyId(key) for key, _ in _under(_SKIPPED, rows)}
+        made._removed = {AgencyId(key) for key, _ in _under(_REMOVED, rows)}
         made._departures = {
             Place.from_key(key): Departure.from_canonical(raw, max_bytes=_MAX_ROW_BYTES)
             for key, raw in _under(_DEPARTED, rows)
         }
         made._floors = {DeviceId(key): floor[0] for key, floor in _under(_FLOOR, rows)}
         # The proved ones first: what is newer and still waits for its manifest comes on top.
+        made._restore_manifests(_PROVED, rows)
+        # All of that is written already.
+        made._unwritten.take()
+        for key, raw in _under(PUBLISHED, rows):
+            place = Place.from_key(key)
+            if place.device is not None:
+                made._batches.restore_published(place.agency, place.device, raw)
+        made._restore_manifests(_UNPROVED, rows)
         for prefix in (_PROVED, _UNPROVED):
-            for key, raw in _under(prefix, rows):
-                signed = SignedObject.from_canonical(raw, max_bytes=_MAX_ROW_BYTES)
-                made._unproved[Place.from_key(key)] = signed
-            made._prove(made._pins)
+            made._restore_batches(prefix, rows)
         made.changes.clear()
         return made
+
+    def _restore_manifests(self, prefix: bytes, rows: Mapping[bytes, bytes]) -> None:
+        for key, raw in _under(prefix, rows):
+            if len(key) == _MANIFEST_KEY_BYTES:
+                signed = SignedObject.from_canonical(raw, max_bytes=_MAX_ROW_BYTES)
+                self._unproved[Place(AgencyId(key), None)] = signed
+        self._prove(set(self._pins))
+
+    def _restore_batches(self, prefix: bytes, rows: Mapping[bytes, bytes]) -> None:
+        # Those that wait for a manifest; or those of a former version, which all lay here: they are
+        # proved once more, and lie where they belong from then on.
+        for key, raw in _under(prefix, rows):
+            if len(key) != _MANIFEST_KEY_BYTES:
+                self._delete(prefix + key)
+                self._take_batch(None, SignedObject.from_canonical(raw, max_bytes=_MAX_ROW_BYTES))
+
+    def _put(self, key: bytes, value: bytes) -> None:
+        self._unwritten.put(DIRECTORY, key, value)
+
+    def _delete(self, key: bytes) -> None:
+        self._unwritten.delete(DIRECTORY, key)
+
+    def _mark(self, marked: set[AgencyId], prefix: bytes, agency: AgencyId) -> None:
+        if agency not in marked:
+            marked.add(agency)
+            self._put(prefix + agency.value, _YES)
+
+    def _unmark(self, marked: set[AgencyId], prefix: bytes, agency: AgencyId) -> None:
+        if agency in marked:
+            marked.remove(agency)
+            self._delete(prefix + agency.value)
+
+    def _keep_pin(self, agency: AgencyId, root_key: bytes) -> None:
+        if self._pins.get(agency) != root_key:
+            self._pins[agency] = root_key
+            self._put(_PIN + agency.value, root_key)
+        if agency in self._skipped:
+            # Its batches were passed by; which agency it is about, no request says.
+            self._unmark(self._skipped, _SKIPPED, agency)
+            self.cursor = 0
+
+    def _keep_unproved(self, place: Place, signed: SignedObject) -> None:
+        self._unproved[place] = signed
+        self._put(_UNPROVED + place.key, signed.to_canonical())
+
+    def _drop_unproved(self, place: Place) -> None:
+        del self._unproved[place]
+        self._delete(_UNPROVED + place.key)
+
+    def _claimants(self, device: DeviceId, agency: AgencyId | None) -> list[AgencyId]:
+        named = self._batches.claimed_by(device) if agency is None else [agency]
+        live = [held for held in named if self._live(held) is not None]
+        return live if len(live) == 1 else []
+
+    def _take_entry(self, entry: DirectoryEntry) -> list[TrustError]:
+        """Take in a manifest, unproved as yet, or that an agency was removed."""
+        if entry.object is None:
+            return self._take_removal(entry.agency_id)
+        if entry.kind == "manifest":
+            try:
+                place = place_of_manifest(entry.object)
+                _check_filing(entry.agency_id, place.agency)
+            except Refused as refusal:
+                return [self._name(entry.agency_id, refusal)]
+            self._keep_unproved(place, entry.object)
+        return []
+
+    def _take_removal(self, agency: AgencyId) -> list[TrustError]:
+        if agency in self._removed:
+            return []
+        self._mark(self._removed, _REMOVED, agency)
+        if agency not in self._pins:
+            return []
+        self.removals.append(agency)
+        return [AgencyRemoved(self.agency_code(agency) or str(agency))]
+
+    def _take_batch(self, filed_under: AgencyId | None, signed: SignedObject) -> list[TrustError]:
+        if filed_under is not None and filed_under not in self._pins:
+            self._mark(self._skipped, _SKIPPED, filed_under)
+            return []
+        try:
+            batch = read_batch(signed)
+            _check_filing(filed_under or batch.agency_id, batch.agency_id)
+            if batch.agency_id in self._pins:
+                manifest = self._manifests.get(batch.agency_id)
+                self._batches.take(signed, batch, manifest=manifest, now=self._now)
+        except Refused as refusal:
+            return [] if filed_under is None else [self._name(filed_under, refusal)]
+        return []
 
     def _prove(self, agencies: Iterable[AgencyId]) -> tuple[TrustError, ...]:
         refused: list[TrustError] = []
         for agency in agencies:
-            if agency in self._pins:
-                places = sorted(place for place in self._unproved if place.agency == agency)
-                refused += self._prove_all(places)
+            place = Place(agency, None)
+            signed = self._unproved.get(place) if agency in self._pins else None
+            if signed is not None:
+                try:
+                    self._prove_one(place, signed)
+                except Refused as refusal:
+                    refused.append(self._name(agency, refusal))
+                self._drop_unproved(place)
+            held = self._manifests.get(agency)
+            if held is not None:
+                waited = self._batches.take_waiting(held, now=self._now)
+                refused += [self._name(agency, refusal) for refusal in waited]
         return tuple(refused)
 
-    def _prove_all(self, places: Iterable[Place]) -> list[TrustError]:
-        # Sorted, an agency's manifest comes before the batches that lean on it.
-        refused: list[TrustError] = []
-        for place in places:
-            try:
-                settled = self._prove_one(place, self._unproved[place])
-            except Refused as refusal:
-                refused.append(self._name(place.agency, refusal))
-                settled = True
-            if settled:
-                del self._unproved[place]
-        return refused
-
-    def _prove_one(self, place: Place, signed: SignedObject) -> bool:
-        manifest = self._manifests.get(place.agency)
-        if place.device is None:
-            self._prove_manifest(place.agency, signed)
-            return True
-        batch = prove_batch(signed, manifest=manifest, held=self._batches.get(place))
-        if batch is None:
-            return False
-        self._batches[place] = batch
-        return True
+    def _prove_one(self, place: Place, signed: SignedObject) -> None:
+        self._prove_manifest(place.agency, signed)
 
     def _prove_manifest(self, agency: AgencyId, signed: SignedObject) -> None:
         held = self._manifests.get(agency)
@@ -361,7 +500,7 @@ class Directory:
             proved = prove_manifest(signed, root_key=self._pins[agency], held=held)
         except Refused as refusal:
             if refusal.reason == IDENTITY_CHANGED:
-                self._changed.add(agency)
+                self._mark(self._changed, _CHANGED, agency)
             raise
         self._check_code(proved)
         self._check_nobody_is_back(proved)
@@ -390,24 +529,28 @@ class Directory:
     def _take_manifest(self, proved: ProvedManifest, before: ProvedManifest | None) -> None:
         agency = proved.manifest.agency_id
         self._manifests[agency] = proved
+        self._put(_PROVED + agency.value, proved.signed.to_canonical())
         for gone in list_departures(proved, before):
             place = Place(agency, gone.departed.device_id)
             known = self._departures.get(place)
             if known is None:
-                self._departures[place] = gone
+                self._remember(place, gone)
             elif known.departed.how == "retired" and gone.departed.how == "revoked":
                 # Nothing else changes: another time would let it speak on.
-                self._departures[place] = known.model_copy(update={"departed": gone.departed})
+                self._remember(place, known.model_copy(update={"departed": gone.departed}))
         changed = None if before is None else compare_devices(proved, before)
         if changed is not None:
             self.changes.append(changed)
-        for place in [held for held in self._batches if held.agency == agency]:
-            if place.device is None or not _keeps_its_key(place.device, proved, before):
-                del self._batches[place]
+        devices = self._batches.of(agency)
+        self._batches.keep(agency, [d for d in devices if _keeps_its_key(d, proved, before)])
+
+    def _remember(self, place: Place, gone: Departure) -> None:
+        self._departures[place] = gone
+        self._put(_DEPARTED + place.key, gone.to_canonical())
 
     def _show(self, held: ProvedManifest, certificate: Certificate) -> VerifiedDevice:
-        place = Place(certificate.agency_id, certificate.device_id)
-        return show_device(held, certificate, self._batches.get(place))
+        published = self._batches.of(certificate.agency_id).get(certificate.device_id)
+        return show_device(held, certificate, published)
 
     def _live(self, agency: AgencyId) -> ProvedManifest | None:
         held = self._manifests.get(agency)
@@ -424,6 +567,12 @@ def _keeps_its_key(device: DeviceId, held: ProvedManifest, before: ProvedManifes
     now = held.manifest.find(device)
     then = None if before is None else before.manifest.find(device)
     return now is not None and then is not None and now.identity_key == then.identity_key
+
+
+def _check_filing(filed_under: AgencyId, signed_for: AgencyId) -> None:
+    # Where an object belongs is what its signer wrote, and not what the relay says.
+    if filed_under != signed_for:
+        raise Refused("forged")
 
 
 def _under(prefix: bytes, rows: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:

@@ -12,7 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from quietway.errors import ContentRefused, NotAgencyOwned, NotFound, OpsKeyMissing
+from quietway.errors import (
+    ContentRefused,
+    NotAgencyOwned,
+    NotFound,
+    OpsKeyMissing,
+    RelayUnreachable,
+)
 from quietway.keyring.publish import approve, certify
 from quietway.linking import DeviceOffer, DeviceRequest, derive_words, write_certificate
 from quietway.own.members import add_device
@@ -28,6 +34,7 @@ from quietway.own.proposals import (
 )
 from quietway.own.sharing import gather_shared
 from quietway.own.telling import tell_own
+from quietway_protocol.checkpoints import pack_checkpoint
 from quietway_protocol.manifests import counts
 from quietway_schemas.codebook.lists import check
 from quietway_schemas.errors import ContentError
@@ -89,10 +96,14 @@ def make_offer(
     request = read_request(request)
     confirm_owner(agent, passphrase)
     check_machine(request, private_machine=private_machine)
-    keyring = agent.keyring
+    keyring, shown = agent.keyring, agent.log.latest
+    if shown is None:
+        # The new device would have to believe the first log that it is shown.
+        raise RelayUnreachable
     told = _make_link_offer(
         agency_code=keyring.agency_code,
         agency_id=keyring.agency,
+        log=pack_checkpoint(agent.log.log_key, shown.note),
         nonce=agent.entropy.draw(_ID_BYTES),
         program=program or keyring.program,
         relay=keyring.relay,
@@ -121,7 +132,7 @@ async def approve_proposal(
     key = confirm_owner(agent, passphrase)
     held = await read_proposal(agent, proposal.device)
     if held is None or held.certificate != proposal.certificate:
-        raise NotFound(str(proposal.device))
+        raise NotFound(str(proposal.device), "quietway device list")
     return await _go_on(agent, merge(agent, held, [approve(held.certificate, key)]))
 
 
@@ -137,7 +148,7 @@ async def change_roles(
     key = confirm_owner(agent, passphrase)
     held = find_certificate(agent, device)
     if held is None:
-        raise NotFound(str(device))
+        raise NotFound(str(device), "quietway device list")
     change = {
         "program": program or held.program,
         "roles": _check_roles(roles),
@@ -214,7 +225,8 @@ async def _go_on(agent: Agent, proposal: Proposal) -> Added | WaitsForSecond:
         return WaitsForSecond(proposal.device, max(1, ops.approvals - len(able)))
     if proposal.is_new:
         # Before the manifest: what the device has to know waits for it, whatever is cut off here.
-        shared = await gather_shared(agent)
+        # Who is paused stands first, so that it is known before anything goes to a partner.
+        shared = [*agent.standings.gather(), *await gather_shared(agent)]
         await tell_own(agent, *shared, devices=(proposal.device,), also=[to_row(proposal)])
         await add_device(agent, device)
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from quietway.errors import LogForked
 from quietway.own.members import list_devices
 from quietway.own.proposals import find_ops_list, list_proposals
 from quietway.own.reviews import list_review
@@ -74,6 +75,23 @@ async def look_at_devices(agent: Agent) -> Finding:
         )
     certified = sum(held.standing == "certified" for held in devices)
     return Finding("this agency's devices", True, f"{certified}, all of them in use.")  # noqa: FBT003 - as above
+
+
+async def look_at_log(agent: Agent) -> Finding:
+    """See that nothing speaks against the relay's log."""
+    alarms = agent.log.alarms()
+    if agent.log.is_stopped:
+        return Finding("the relay's log", False, str(LogForked()))  # noqa: FBT003 - as above
+    if alarms:
+        return Finding(
+            "the relay's log",
+            False,  # noqa: FBT003 - as above
+            f"{len(alarms)} alarms that nobody has acknowledged.",
+            "Look at each of them, ask whom it concerns, then acknowledge it.",
+        )
+    if not agent.log.log_key:
+        return Finding("the relay's log", False, "Not seen yet.", "Run a synchronisation.")  # noqa: FBT003 - as above
+    return Finding("the relay's log", True, f"Verified: {agent.log.size} entries.")  # noqa: FBT003 - as above
 
 
 async def look_at_review(agent: Agent) -> Finding:

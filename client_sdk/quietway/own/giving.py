@@ -41,7 +41,7 @@ async def offer_snapshot(agent: Agent, device: DeviceId, key: SigningKey | None)
     """Gather a snapshot and offer it; see `AsyncDevices.give_snapshot`."""
     new = find_certificate(agent, device)
     if new is None or device == agent.keyring.device:
-        raise NotFound(str(device))
+        raise NotFound(str(device), "quietway device list")
     check_giver(agent, new)
     me, now = agent.keyring.agency, agent.clock.now()
     gathered = gather_snapshot(await list_as_said(agent), me=me, roles=new.roles, now=now)

@@ -85,7 +85,7 @@ async def add_device(agent: Agent, device: CertifiedDevice) -> None:
 
     def decide(held: ProvedManifest, ops: SigningKey, now: Instant) -> SignedObject:
         if held.manifest.find_departed(name) is not None:
-            raise NotFound(str(name))
+            raise NotFound(str(name), "quietway device list")
         return with_device(held, device, ops=ops, now=now)
 
     await publish_change(agent, decide)
@@ -105,6 +105,8 @@ async def remove_device(
         return without_device(held, device, how, ops=ops, now=now)
 
     await publish_change(agent, decide)
+    # Whoever may be in other hands knew what the agency's lanes are made of.
+    await agent.answer_revocation()
 
 
 async def publish_change(agent: Agent, decide: Decide) -> None:
@@ -154,10 +156,7 @@ def _show(agent: Agent, held: VerifiedDevice, leaving: set[bytes]) -> OwnDevice:
 def _has_live_keys(agent: Agent, held: VerifiedDevice, now: Instant) -> bool:
     class_ = EnvelopeClass.CASE
     epoch = class_.epoch_of(now)
-    return any(
-        agent.directory.epoch_key(held.device, class_, epoch, suite, agency=held.agency) is not None
-        for suite in held.suites
-    )
+    return agent.directory.has_published(held.device, class_, epoch, agency=held.agency)
 
 
 def _show_departed(agent: Agent, gone: Departed) -> OwnDevice:

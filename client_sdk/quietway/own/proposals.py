@@ -150,6 +150,9 @@ def check_ground(
     if request is not None and offer is not None:
         if offer.told.root_key != agent.root_key:
             raise LinkRefused("root_key")
+        if agent.log.log_key not in {b"", offer.log[0]}:
+            # Whoever made the offer would let the new device begin with a log of their own.
+            raise LinkRefused("log_key")
         check_certificate(certificate, request, offer)
         check_name_is_free(agent, read)
         return

@@ -94,7 +94,7 @@ async def attest(agent: Agent, device: DeviceId) -> ReviewLine:
     """
     held = find_certificate(agent, device)
     if held is None:
-        raise NotFound(str(device))
+        raise NotFound(str(device), "quietway device list")
     if device == agent.keyring.device and list_colleagues(agent):
         raise ContentRefused("device", "is this one: have it attested from another.")
     content = AgencyReview(device=device, issued=held.issued)

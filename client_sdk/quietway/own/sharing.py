@@ -1,4 +1,4 @@
-"""Rows that all devices of an agency hold alike: partners, invitations, aliases, the agency secret.
+"""Rows that all devices of an agency hold alike: partners, aliases, lanes, the agency's secret.
 
 Whoever changes one tells the others in the same commit; whoever linked a device tells it all of
 them. Of two writings of a row the later counts, on every device. A partner's root key is the one
@@ -16,10 +16,17 @@ from quietway.cases import CASE_ALIAS
 from quietway.engine.codec import Fields
 from quietway.errors import NotFound, QuietwayError
 from quietway.events import DeadLettered
-from quietway.own.standing import AWAITS_SECRET, STANDING, check_secret
+from quietway.own.lane_rows import (
+    GRANTING,
+    LANE_CUT,
+    LANE_GRANTED,
+    LANE_ROTATED,
+    keep_old_lanes,
+)
+from quietway.own.standing import AWAITS_SECRET, ROTATING, STANDING, check_secret
 from quietway.own.taken import Taken
 from quietway.own.telling import list_colleagues, tell_own
-from quietway.partners import INVITED, PARTNER, PARTNER_BYTES, PartnerRecord
+from quietway.partners import INVITED, PARTNER, PartnerRecord
 from quietway.ports import Delete, Put, Row
 from quietway.sealing import BAD_CONTENT
 from quietway_crypto.errors import CryptoError
@@ -33,12 +40,24 @@ if TYPE_CHECKING:
     from quietway.agent import Agent
     from quietway.own.taken import Told
     from quietway_schemas.ids import DeviceId
+    from quietway_schemas.instants import Instant
 
 SHARED_AT: Final = "shared_at"
-_Kind = Literal["agency_secret", "case_alias", "invited", "partner"]
+_Kind = Literal[
+    "agency_secret",
+    "case_alias",
+    "invited",
+    "lane_cut",
+    "lane_granted",
+    "lane_rotated",
+    "partner",
+]
 _TABLES: Final[dict[_Kind, str]] = {
     "case_alias": CASE_ALIAS,
     "invited": INVITED,
+    "lane_cut": LANE_CUT,
+    "lane_granted": LANE_GRANTED,
+    "lane_rotated": LANE_ROTATED,
     "partner": PARTNER,
 }
 _AGENCY: Final = "agency_secret"
@@ -46,15 +65,44 @@ _AGENCY_BYTES: Final = 32
 _ID_BYTES: Final = 16
 
 
-async def write_shared(agent: Agent, *puts: Put) -> None:
+async def write_shared(agent: Agent, *puts: Put, also: Iterable[Put | Delete] = ()) -> None:
     """Write rows here, and tell the agency's other devices, in one commit.
+
+    Args:
+        agent: Of this device.
+        puts: The rows that all devices hold alike.
+        also: Rows of this device alone that belong into the same commit.
 
     Raises:
         StorageFull: Nothing was written, and nobody is told.
     """
-    now = agent.clock.now()
-    rows = [SharedRow(kind=_kind_of(put), key=put.key, value=put.value, at=now) for put in puts]
-    await tell_own(agent, *_pack(rows), also=[*puts, *(_stamp(row) for row in rows)])
+    rows = _share(puts, at=agent.clock.now())
+    await tell_own(agent, *_pack(rows), also=[*puts, *also, *(_stamp(row) for row in rows)])
+
+
+async def write_secret(
+    agent: Agent, secret: bytes, *puts: Put, at: Instant, also: Iterable[Put | Delete]
+) -> None:
+    """Lay a new secret ready, and put it into the outbox for the others, with these rows.
+
+    It is sent with what is sent next: by then its lanes may be open.
+    """
+    told = SharedRow(kind=_AGENCY, key=b"", value=secret, at=at)
+    # The secret stands first, so that no device knows what it answers and not it.
+    rows = [told, *_share(puts, at=at)]
+    writes = [*puts, *also, *(_stamp(row) for row in rows), Put(STANDING, ROTATING, secret)]
+    await tell_own(agent, *_pack(rows), also=writes, at_once=False)
+
+
+async def read_secret_time(agent: Agent) -> Instant:
+    """Say when the agency's secret was drawn; 1 for the one of its founding."""
+    held = await agent.store.read(SHARED_AT, _name(_AGENCY, b""))
+    return 1 if held is None else int.from_bytes(held, "big")
+
+
+def date_secret(at: Instant) -> Put:
+    """Give the row that says when the agency's secret was drawn."""
+    return Put(SHARED_AT, _name(_AGENCY, b""), at.to_bytes(8, "big"))
 
 
 async def gather_shared(agent: Agent) -> list[AgencyShared]:
@@ -78,9 +126,11 @@ async def share_with(agent: Agent, device: DeviceId) -> None:
     """Tell one device everything; see `AsyncDevices.share`."""
     known = {held.device for held in list_colleagues(agent)}
     if device not in known:
-        raise NotFound(str(device))
+        raise NotFound(str(device), "quietway device list")
     check_secret(agent.standing)
-    await tell_own(agent, *await gather_shared(agent), devices=(device,))
+    # Who is paused comes before who the partners are: what is cut off in between lets nobody in.
+    decided = agent.standings.gather()
+    await tell_own(agent, *decided, *await gather_shared(agent), devices=(device,))
 
 
 async def take_shared(agent: Agent, told: Told, content: AgencyShared) -> Taken:
@@ -89,18 +139,51 @@ async def take_shared(agent: Agent, told: Told, content: AgencyShared) -> Taken:
     after: list[Callable[[], Awaitable[None]]] = []
     refused = False
     for row in content.rows:
-        held = await agent.store.read(SHARED_AT, _name(row.kind, row.key))
-        if row.at <= int.from_bytes(held or b"", "big"):
+        if not await _is_later(agent, row):
+            if row.kind == _AGENCY and await _lost_a_tie(agent, row):
+                writes += await _grant_anew(agent, since=row.at + 1)
             continue
         try:
             remember = _read(agent, row, told)
         except (QuietwayError, SchemaError, CryptoError, ValueError):
             refused = True
             continue
+        if row.kind == _AGENCY and not agent.standing.awaits_secret:
+            writes += await keep_old_lanes(agent)
         writes += [*_puts(row), _stamp(row)]
         after.append(remember)
     events = (DeadLettered(BAD_CONTENT, agent.clock.now()),) if refused else ()
     return Taken(tuple(writes), tuple(after), events)
+
+
+async def _is_later(agent: Agent, row: SharedRow) -> bool:
+    stamp = int.from_bytes(
+        await agent.store.read(SHARED_AT, _name(row.kind, row.key)) or b"", "big"
+    )
+    if row.kind == _AGENCY and row.at == stamp and not agent.standing.awaits_secret:
+        # Two devices drew one in the same moment: all of them take the greater.
+        return row.value > agent.keyring.agency_secret.reveal()
+    return row.at > stamp
+
+
+async def _lost_a_tie(agent: Agent, row: SharedRow) -> bool:
+    if agent.standing.awaits_secret or row.value == agent.keyring.agency_secret.reveal():
+        return False
+    return row.at == await read_secret_time(agent)
+
+
+async def _grant_anew(agent: Agent, *, since: Instant) -> list[Put | Delete]:
+    """Give the writes after which partners' devices are granted lanes of this secret once more.
+
+    Of two secrets of one moment a partner's device can't tell which one counts: so the one that
+    does is dated a moment later.
+    """
+    rows = [
+        Delete(kind, row.key)
+        for kind in (GRANTING, LANE_GRANTED)
+        for row in await agent.store.scan(kind)
+    ]
+    return [date_secret(since), *rows]
 
 
 def _read(agent: Agent, row: SharedRow, told: Told) -> Callable[[], Awaitable[None]]:
@@ -117,22 +200,19 @@ def _read(agent: Agent, row: SharedRow, told: Told) -> Callable[[], Awaitable[No
         case "case_alias":
             case, agency = CaseRef(row.key[:_ID_BYTES]), AgencyId(row.key[_ID_BYTES:])
             return partial(_remember_alias, agent, case, agency, CaseRef(row.value))
-        case "invited":
-            if len(row.key) != PARTNER_BYTES:
+        case "invited" | "lane_cut" | "lane_granted" | "lane_rotated":
+            if len(row.key) != _ID_BYTES:
                 raise ValueError("does not have the right number of bytes")
             Fields(row.value)
             return _remember_nothing
         case "agency_secret":
             if len(row.value) != _AGENCY_BYTES or row.key:
                 raise ValueError("does not have the right number of bytes")
-            # Before the commit: a secret that is written twice is the same one.
-            agent.keyring.take_agency_secret(row.value)
             return partial(_remember_secret, agent)
 
 
 async def _remember_partner(agent: Agent, record: PartnerRecord) -> None:
     agent.lanes.add(record)
-    agent.touch_directory()
 
 
 async def _remember_alias(agent: Agent, case: CaseRef, agency: AgencyId, alias: CaseRef) -> None:
@@ -140,17 +220,16 @@ async def _remember_alias(agent: Agent, case: CaseRef, agency: AgencyId, alias: 
 
 
 async def _remember_secret(agent: Agent) -> None:
-    agent.standing.awaits_secret = False
-    await agent.publish_what_is_new()
+    await agent.take_secret()
 
 
 async def _remember_nothing() -> None:
-    """Invitations are read from the store when lanes are published."""
+    """What is told of lanes is read from the store when lanes are uploaded."""
 
 
 def _puts(row: SharedRow) -> list[Put | Delete]:
     if row.kind == _AGENCY:
-        return [Delete(STANDING, AWAITS_SECRET)]
+        return [Delete(STANDING, AWAITS_SECRET), Put(STANDING, ROTATING, row.value)]
     return [Put(_TABLES[row.kind], row.key, row.value)]
 
 
@@ -160,6 +239,10 @@ def _stamp(row: SharedRow) -> Put:
 
 def _name(kind: str, key: bytes) -> bytes:
     return kind.encode("ascii") + b"/" + key
+
+
+def _share(puts: Iterable[Put], *, at: Instant) -> list[SharedRow]:
+    return [SharedRow(kind=_kind_of(put), key=put.key, value=put.value, at=at) for put in puts]
 
 
 def _kind_of(put: Put) -> _Kind:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STANDING: Final = "standing"
 AWAITS_SECRET: Final = b"awaits secret"
 AWAITS_SNAPSHOT: Final = b"awaits snapshot"
+ROTATING: Final = b"rotating"
+"""The agency's secret, from when it is on the disk until the keyring has it."""
 
 
 @dataclass(slots=True)

@@ -11,26 +11,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from quietway.engine.codec import Fields
     from quietway.events import Event
     from quietway.ports import Delete, Put
     from quietway_schemas.content.base import ContentModel
-    from quietway_schemas.ids import DeviceId
+    from quietway_schemas.ids import AgencyId, DeviceId
     from quietway_schemas.instants import Instant
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a device of this agency told the others.
+    """What a device told that is no message of anybody's.
 
     Attributes:
+        agency: Whose device it is: this one's own, but for a lane that a partner gave.
         device: Which.
         at: When it was sent, by its clock.
         content: What.
+        kept: The row that it came in, with what was signed; None where nobody asks for it.
     """
 
+    agency: AgencyId
     device: DeviceId
     at: Instant
     content: ContentModel = field(repr=False)
+    kept: Fields | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from quietway.agent import Agent
+    from quietway.engine.inputs import Input
     from quietway.keyring.standing import VerifiedDevice
     from quietway.ports import Delete
     from quietway_schemas.content.base import ContentModel
@@ -33,6 +34,8 @@ async def tell_own(
     *contents: ContentModel,
     devices: tuple[DeviceId, ...] = (),
     also: Iterable[Put | Delete] = (),
+    first: Iterable[Input] = (),
+    at_once: bool = True,
 ) -> None:
     """Tell the agency's other devices, and write these rows in the same commit.
 
@@ -42,17 +45,20 @@ async def tell_own(
         devices: Only these, which need not be certified yet; empty for all the others there are.
         also: Rows that belong into the same commit. Where there is nobody to tell, only they are
             written.
+        first: What happens to this device's own state in the same commit, before they are told.
+        at_once: Whether to send it now; else it goes with what is sent next.
 
     Raises:
         StorageFull: Nothing was written, and nobody is told.
     """
     if not contents or not (devices or list_colleagues(agent)):
-        await agent.settle(also=also)
+        await agent.settle(*first, also=also)
         return
     conversation = await _find_conversation(agent)
     composed = [_compose(agent, content, conversation, devices) for content in contents]
-    await agent.settle(*composed, also=also)
-    await agent.send_what_waits()
+    await agent.settle(*first, *composed, also=also)
+    if at_once:
+        await agent.send_what_waits()
 
 
 def list_colleagues(agent: Agent) -> tuple[VerifiedDevice, ...]:

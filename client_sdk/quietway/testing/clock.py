@@ -39,17 +39,21 @@ class _Sleeper:
 class FakeClock:
     """A `Clock` under the test's hand.
 
+    Attributes:
+        rests: The short pauses that somebody asked for, in seconds. They pass at once.
+
     Args:
         start: Where it stands at first, in milliseconds since 1970-01-01T00:00:00Z.
     """
 
-    __slots__ = ("_lock", "_now", "_sleepers", "_steady")
+    __slots__ = ("_lock", "_now", "_sleepers", "_steady", "rests")
 
     def __init__(self, start: Instant = START) -> None:
         self._now = start
         self._steady = 0
         self._lock = threading.Lock()
         self._sleepers: list[_Sleeper] = []
+        self.rests: list[float] = []
 
     def now(self) -> Instant:
         """Return where the clock stands, in milliseconds."""
@@ -101,6 +105,11 @@ class FakeClock:
         finally:
             with self._lock:
                 self._sleepers.remove(sleeper)
+
+    async def rest(self, seconds: float) -> None:
+        """Note a short pause, and let others run. No time passes: nobody waits for it."""
+        self.rests.append(seconds)
+        await asyncio.sleep(0)
 
     def _lie_down(self, seconds: float) -> _Sleeper:
         with self._lock:

@@ -18,7 +18,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from quietway.errors import RelayUnreachable
+from quietway.testing.relay_blobs import RelayBlobs
 from quietway.testing.relay_directory import RelayDirectory
+from quietway.testing.relay_log import LOG_SEED
 from quietway.testing.relay_mailbox import HeldMailbox, Listener, Mailboxes, tell_all
 from quietway.testing.relay_refusal import make_refusal
 from quietway_crypto.encoding import encode_base32
@@ -28,34 +30,51 @@ from quietway_schemas.envelope import unpack_records
 from quietway_schemas.errors import EnvelopeError
 from quietway_schemas.frames import MOST_SEQS
 from quietway_schemas.ids import DeviceId
+from quietway_schemas.withdrawal import MOST_SLIPS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 
-    from quietway.ports import Arrival, Clock, Mailbox, Relay, Welcome
+    from quietway.ports import (
+        Arrival,
+        BlobPart,
+        BlobStored,
+        Clock,
+        Mailbox,
+        Relay,
+        Welcome,
+    )
     from quietway_crypto.signing import SigningKey
     from quietway_schemas.directory import DirectoryPage, SignedObject
     from quietway_schemas.envelope import SubmissionRecord
     from quietway_schemas.ids import AgencyId, EnvelopeId, MailboxId
     from quietway_schemas.instants import Instant
+    from quietway_schemas.log import LogLeaves
+    from quietway_schemas.withdrawal import Slip
 
 MOST_RECORDS: Final = 128
 MAX_BATCH_BYTES: Final = 1_048_576
-LANE_ENVELOPES: Final = 20_000
+LANE_ENVELOPES: Final = {"normal": 20_000, "crisis": 2_000}
 _CODE_CHARACTERS: Final = 26
 
 
 class InMemoryRelay:
     """A relay that many clients of one process share.
 
+    Attributes:
+        lane_envelopes: How many envelopes one lane carries in its week, by its kind.
+
     Args:
         clock: The relay's own; give it another than a client's to see how clock errors look.
+        log_seed: 32 bytes: give it another than a second relay's to have logs of two keys.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, log_seed: bytes = LOG_SEED) -> None:
         self.clock = clock
-        self.books = RelayDirectory()
+        self.books = RelayDirectory(log_seed)
+        self.blobs = RelayBlobs()
         self.losing_answers = False
+        self.lane_envelopes = dict(LANE_ENVELOPES)
         self._lock = threading.RLock()
         self._mailboxes: Mailboxes = {}
         self._spent: dict[bytes, int] = {}
@@ -82,6 +101,12 @@ class InMemoryRelay:
             self.books.add_code(code)
         return code
 
+    def remove(self, agency: AgencyId) -> None:
+        """End an agency's place, as `quietway-relay remove` does."""
+        with self._lock:
+            self.books.remove(agency)
+            self.drop_orphans()
+
     def connect(self, identity: SigningKey, who: DeviceId | AgencyId) -> Relay:
         """Return the relay as one device sees it, or as the root key of an agency does."""
         return _Connection(self, identity.public, who)
@@ -101,18 +126,20 @@ class InMemoryRelay:
             now = self.clock.now()
             for mailbox in self._mailboxes.values():
                 mailbox.sweep(now=now)
+            self.blobs.sweep(now=now)
             yield now
             if self.losing_answers:
                 raise RelayUnreachable
 
     def check_reader(self, who: DeviceId | AgencyId, key: bytes) -> None:
-        """Demand a certified device, or the root key of an agency, for the directory.
+        """Demand a certified device, one of a removed agency, or an agency's root key.
 
         Raises:
             RelayRefused: `not_authenticated`.
         """
         if isinstance(who, DeviceId):
-            self.mailbox_of(who, key)
+            if not self.books.is_of_removed(who, key):
+                self.mailbox_of(who, key)
         elif self.books.root_key_of(who) != key:
             raise make_refusal("not_authenticated")
 
@@ -149,29 +176,53 @@ class InMemoryRelay:
         """Store a batch whole, or nothing of it."""
         opening = hash_capability(capability)
         new: dict[tuple[MailboxId, EnvelopeId], SubmissionRecord] = {}
+        where: list[int] = []
+        kind = ""
         for index, record in enumerate(_read_batch(records)):
-            self._check_addressed(record, opening, index=index, now=now)
+            kind = self._check_addressed(record, opening, index=index, now=now)
             place = (record.header.mailbox, record.header.envelope_id)
             if new.get(place, record) != record:
                 raise make_refusal("conflict", index=index)
-            if self._mailbox(place[0]).is_new(record, index=index):
+            if place not in new and self._mailbox(place[0]).is_new(record, index=index):
                 new[place] = record
-        self._check_limits(opening, new.values())
+                where.append(index)
+        self._check_limits(opening, new.values(), kind=kind, where=where)
         for record in new.values():
             self._mailbox(record.header.mailbox).add(record, now=now)
         tell_all(self._mailbox(mailbox) for mailbox, _ in new)
 
+    def take_back(self, slips: Sequence[Slip]) -> list[bool]:
+        """Delete what is held under these slips; tell for each whether it was."""
+        if not 1 <= len(slips) <= MOST_SLIPS:
+            raise make_refusal("malformed_record")
+        return [
+            slip.mailbox in self._mailboxes and self._mailboxes[slip.mailbox].take_back(slip)
+            for slip in slips
+        ]
+
+    def store_part(self, capability: bytes, part: BlobPart, *, now: Instant) -> BlobStored:
+        """Store a part of a blob for whoever shows an open lane, whoever's it is."""
+        opening = hash_capability(capability)
+        if not self.books.is_open_lane(opening, now=now):
+            raise make_refusal("not_found")
+        return self.blobs.put(opening, part, now=now)
+
     def _check_addressed(
         self, record: SubmissionRecord, opening: bytes, *, index: int, now: Instant
-    ) -> None:
+    ) -> str:
         agency = self.books.agency_of(record.header.mailbox)
-        if agency is None or not self.books.opens_lane(agency, opening, now=now):
+        kind = None if agency is None else self.books.opens_lane(agency, opening, now=now)
+        if kind is None:
             raise make_refusal("not_found", index=index)
+        return kind
 
-    def _check_limits(self, opening: bytes, new: Collection[SubmissionRecord]) -> None:
+    def _check_limits(
+        self, opening: bytes, new: Collection[SubmissionRecord], *, kind: str, where: Sequence[int]
+    ) -> None:
         spent = self._spent.get(opening, 0) + len(new)
-        if spent > LANE_ENVELOPES:
-            raise make_refusal("over_quota")
+        if new and spent > self.lane_envelopes[kind]:
+            room = max(0, self.lane_envelopes[kind] - self._spent.get(opening, 0))
+            raise make_refusal("over_quota", index=where[room])
         for mailbox, more in Counter(record.header.mailbox for record in new).items():
             self._mailbox(mailbox).check_room(more)
         self._spent[opening] = spent
@@ -191,6 +242,10 @@ class _Connection:
     async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
         with self._relay.answering() as now:
             self._relay.store(capability, records, now=now)
+
+    async def withdraw(self, slips: Sequence[Slip]) -> list[bool]:
+        with self._relay.answering():
+            return self._relay.take_back(slips)
 
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
@@ -234,10 +289,42 @@ class _Connection:
         with self._relay.answering() as now:
             self._relay.books.put_lanes(week, signed, now=now)
 
-    async def directory(self, after: int) -> DirectoryPage:
+    async def directory(self, after: int, *, log_size: int = 0) -> DirectoryPage:
         with self._relay.answering():
             self._relay.check_reader(self._who, self._identity_key)
-            return self._relay.books.page(after)
+            return self._relay.books.page(after, log_size=log_size)
+
+    async def log_checkpoint(self) -> str:
+        with self._relay.answering():
+            self._relay.check_reader(self._who, self._identity_key)
+            return self._relay.books.log.checkpoint().note
+
+    async def log_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        with self._relay.answering():
+            self._relay.check_reader(self._who, self._identity_key)
+            return self._relay.books.log.consistency(old, new)
+
+    async def log_leaves(self, after: int) -> LogLeaves:
+        with self._relay.answering():
+            self._relay.check_reader(self._who, self._identity_key)
+            return self._relay.books.log.leaves_after(after)
+
+    async def put_blob_part(self, capability: bytes, part: BlobPart) -> BlobStored:
+        with self._relay.answering() as now:
+            return self._relay.store_part(capability, part, now=now)
+
+    async def blob_status(self, blob_id: bytes, writer: bytes) -> BlobStored | None:
+        with self._relay.answering():
+            held = self._relay.blobs.find_written(blob_id, writer)
+            return None if held is None else held.stored
+
+    async def get_blob(self, blob_id: bytes, opening: bytes, *, first: int, last: int) -> bytes:
+        with self._relay.answering():
+            return self._relay.blobs.fetch(blob_id, opening, first=first, last=last)
+
+    async def delete_blob(self, blob_id: bytes, writer: bytes) -> None:
+        with self._relay.answering():
+            self._relay.blobs.delete(blob_id, writer)
 
     async def read_clock(self) -> Instant:
         with self._relay.answering() as now:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.ports import Arrival, Welcome
 from quietway.testing.relay_refusal import make_refusal
+from quietway_crypto.encoding import TAG_WITHDRAW, hash_tagged
+from quietway_schemas.envelope import HEADER_BYTES, Header
 from quietway_schemas.instants import MINUTE, Instant
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from quietway_schemas.envelope import SubmissionRecord
     from quietway_schemas.ids import EnvelopeId, MailboxId
+    from quietway_schemas.withdrawal import Slip
 
 MAILBOX_ENVELOPES: Final = 10_000
 
@@ -31,6 +34,7 @@ MAILBOX_ENVELOPES: Final = 10_000
 class _Held:
     envelope: bytes
     expires: Instant
+    withdraw_hash: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,9 @@ class HeldMailbox:
         """Store a new envelope under the next number."""
         self.latest += 1
         expires = _round_up(now + record.header.class_.life_ms)
-        self._held[self.latest] = _Held(record.header.pack() + record.sealed, expires)
+        self._held[self.latest] = _Held(
+            record.header.pack() + record.sealed, expires, record.withdraw_hash
+        )
         self._seen[record.header.envelope_id] = _Seen(_digest(record), expires)
 
     def greet(self, *, now: Instant, witness_now: bytes, witness_was: bytes | None) -> Welcome:
@@ -109,6 +115,16 @@ class HeldMailbox:
             self._held.pop(seq, None)
         given = [seq for seq in seqs if seq <= self.latest]
         self.acknowledged = max([self.acknowledged, *given])
+
+    def take_back(self, slip: Slip) -> bool:
+        """Delete an envelope for whoever sealed it. That it came stays known."""
+        digest = hash_tagged(TAG_WITHDRAW, slip.preimage)
+        for seq, held in self._held.items():
+            named = Header.unpack(held.envelope[:HEADER_BYTES]).envelope_id == slip.envelope_id
+            if named and held.withdraw_hash == digest:
+                del self._held[seq]
+                return True
+        return False
 
     def sweep(self, *, now: Instant) -> None:
         """Forget what has lived its class's life."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from quietway.errors import RelayRefused
+from quietway.errors import OverQuota, RelayRefused
 from quietway_schemas.problems import PROBLEMS
 
+_OVER_QUOTA: Final = "over_quota"
 _RETRY_AFTER_SECONDS: Final = 60
 _WORTH_A_RETRY: Final = frozenset({429, 503, 507})
 
@@ -25,4 +26,6 @@ def make_refusal(code: str, *, index: int | None = None) -> RelayRefused:
     """
     problem = PROBLEMS[code]
     retry_after = _RETRY_AFTER_SECONDS if problem.status in _WORTH_A_RETRY else None
+    if code == _OVER_QUOTA:
+        return OverQuota(retry_after, index=index)
     return RelayRefused(code, problem.what_next, index=index, retry_after=retry_after)

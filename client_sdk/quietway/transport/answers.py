@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-from quietway.errors import ClockError, RelayRefused, RelayUnreachable
+from quietway.errors import ClockError, OverQuota, RelayRefused, RelayUnreachable
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.problems import (
     MAX_PROBLEM_BYTES,
@@ -34,6 +34,7 @@ _UNKNOWN_PROBLEM: Final = (
     "Upgrade quietway: this relay refuses for a reason that is not known here."
 )
 _CLOCK_SKEW: Final = "clock_skew"
+_OVER_QUOTA: Final = "over_quota"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def name_problem(
     code: str, *, index: int | None = None, retry_after: int | None = None
 ) -> RelayRefused:
     """Make the error for a problem code, in the register's words."""
+    if code == _OVER_QUOTA:
+        return OverQuota(retry_after, index=index)
     known = PROBLEMS.get(code)
     detail = _UNKNOWN_PROBLEM if known is None else known.what_next
     return RelayRefused(code, detail, index=index, retry_after=retry_after)

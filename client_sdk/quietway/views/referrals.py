@@ -84,7 +84,7 @@ def _fold(
     ]
     state, history = START, []
     # The packet comes first even where a clock was behind: nothing is said about it before it.
-    for message in sorted(about, key=lambda held: (_is_answer(held), held.said_at, held.position)):
+    for message in sorted(about, key=_rank):
         state, counted = _follow(state, message)
         history.append(_show(message, counted=counted))
     assert isinstance(packet.content, ReferralPacket)  # noqa: S101 - `fold_referrals` chose it so
@@ -102,6 +102,13 @@ def _fold(
 def _names(message: StoredMessage, ref: ReferralRef) -> bool:
     content = message.content
     return isinstance(content, ReferralPacket | ReferralAnswer) and content.referral_ref == ref
+
+
+def _rank(message: StoredMessage) -> tuple[bool, int, bool, int, bytes, int]:
+    # Where two were said in one moment, their places decide; never which one came first.
+    unsent = message.message_id is None
+    place = (message.seq, message.core_hash, message.position)
+    return _is_answer(message), message.said_at, unsent, *place
 
 
 def _is_answer(message: StoredMessage) -> bool:

@@ -19,7 +19,7 @@ from quietway_desk.drafts import Draft, send_draft
 from quietway_desk.files import STANDARD_OUTPUT, check_target, take_file, write_whole
 from quietway_desk.refusals import UsageRefused
 from quietway_desk.screen import pour, remark, warn
-from quietway_desk.session import opened
+from quietway_desk.session import note_access, opened
 
 app = typer.Typer(
     help="Bring a referral from another system, and take referrals there.", no_args_is_help=True
@@ -128,6 +128,7 @@ def export_referrals(
     with opened(context) as client:
         named = [client.referrals.find(reference) for reference in references or ()]
         chosen = named or client.referrals.list()
+        note_access(client, "export", referrals=[referral.ref for referral in chosen])
     raw = _write(chosen, form, gravity=gravity, alone=len(named) == 1)
     if out == STANDARD_OUTPUT:
         pour(raw)

@@ -116,16 +116,28 @@ def send_answer(
 
 
 @app.command("message")
-def send_message(context: typer.Context, to: Partners) -> None:
+def send_message(
+    context: typer.Context,
+    to: Partners,
+    answers: Annotated[
+        str | None,
+        typer.Option(
+            "--answers", metavar="MESSAGE", help="What it answers, as msg_... in a conversation."
+        ),
+    ] = None,
+) -> None:
     """Send a message to one partner or several. The words are typed or piped in, never an option.
 
     Try this:
 
       quietway send message --to MERCY < words.txt
+
+      quietway send message --to MERCY --answers msg_...
     """
     words = read_words("Your message.")
     with opened(context) as client:
         talk(client)
-        sent = client.messages.send(words, to=[find_partner(client, name) for name in to])
+        partners = [find_partner(client, name) for name in to]
+        sent = client.messages.send(words, to=partners, answers=answers)
         talk(client)
         tell_sent(client, sent)

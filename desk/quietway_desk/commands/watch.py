@@ -8,6 +8,8 @@ from typing import assert_never
 import typer
 
 from quietway import (
+    AgencyGone,
+    AgencyRemoved,
     Client,
     ConnectionBack,
     ConnectionLost,
@@ -16,16 +18,22 @@ from quietway import (
     DeviceProposed,
     ErasingPaused,
     Event,
+    ExpiredUnread,
+    ForkFound,
     GapSeen,
+    LogUnproven,
     OwnDevicesChanged,
+    PartnerStandingChanged,
     Quarantined,
     Received,
     SentStored,
     SnapshotOffered,
     SnapshotTaken,
+    ToldOtherwise,
+    UnknownOwnVersion,
 )
 from quietway_desk.screen import remark, warn
-from quietway_desk.session import opened, talk
+from quietway_desk.session import note_access, opened, talk, tell_alarm
 from quietway_desk.words import show_received
 
 
@@ -46,7 +54,11 @@ def watch(context: typer.Context) -> None:
 
 def _show_events(client: Client) -> None:
     for event in client.events():
+        if isinstance(event, Received):
+            note_access(client, "open", messages=[event.message_id])
         _show_event(event)
+        if isinstance(event, Received):
+            client.messages.mark_opened(event)
 
 
 def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for each event, and nothing else
@@ -57,6 +69,16 @@ def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for eac
             remark("Delivered to the relay.")
         case GapSeen():
             warn("Something from a partner is missing here. It may still come; if not, ask them.")
+        case ToldOtherwise():
+            warn(
+                "A partner quotes another text than the one that is here. Look at the "
+                "conversation, and ask both sides by another way."
+            )
+        case ExpiredUnread():
+            warn(
+                "Nobody confirmed a message of yours before it expired. See `quietway outbox`, and "
+                "ask its recipients by another way."
+            )
         case DeadLettered():
             warn(
                 "A message could not be opened and was put aside. Ask the sender to send it again."
@@ -66,11 +88,15 @@ def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for eac
                 "Something came that a device signed which its agency no longer vouches for. It "
                 "was kept aside and is not shown. Tell that agency."
             )
+        case AgencyGone():
+            warn(str(AgencyRemoved(event.agency_code)))
         case OwnDevicesChanged():
             warn(
                 f"The devices of your agency changed: {len(event.added)} came, "
                 f"{len(event.departed)} left. If nobody told you of that, ask at once."
             )
+        case ForkFound() | LogUnproven() | UnknownOwnVersion():
+            warn(tell_alarm(event, {}))
         case DeviceProposed():
             warn(
                 "An admin of your agency asks for a second approval of a device. Approve it only "
@@ -85,6 +111,8 @@ def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for eac
                 warn(event.problem)
             else:
                 remark("What your agency knows of its cases is here now.")
+        case PartnerStandingChanged():
+            warn(f"A colleague decided about a partner: {event.stance}. See: quietway partner list")
         case ConnectionLost():
             remark("The relay is out of reach. Trying again; what you write is kept.")
         case ConnectionBack():

@@ -31,10 +31,11 @@ def play(world: World) -> None:
     world.remember(BEFORE, AFTER)
     hospital.client.sync()
     hospital.client.messages.send(BEFORE, to=["HARBOR"])
-    held = count_envelopes(world)
+    mailbox = mailbox_of(world, laptop)
+    held = count_envelopes(world, mailbox)
     tell.item("The hospital", "writes to the shelter: a copy waits for each of its two devices")
     shelter.client.devices.revoke(laptop.device_id)
-    gone = held - count_envelopes(world)
+    gone = held - count_envelopes(world, mailbox)
     tell.item("The shelter", "revokes the laptop. One signature is enough")
     tell.item("The relay", f"deletes what waited for it: {gone} sealed envelopes")
     tell.item("The laptop", f"asks for its mailbox: {ask(laptop)}")
@@ -59,12 +60,27 @@ def play(world: World) -> None:
     )
 
 
-def count_envelopes(world: World) -> int:
-    """Count what waits at the relay."""
+def mailbox_of(world: World, device: Client) -> bytes:
+    """Look up at the relay which mailbox a device reads."""
+    with closing(sqlite3.connect(f"file:{world.relay.database}?mode=ro", uri=True)) as database:
+        (mailbox,) = database.execute(
+            "SELECT mailbox FROM devices WHERE device = ?", (device.device_id.value,)
+        ).fetchone()
+    return bytes(mailbox)
+
+
+def count_envelopes(world: World, mailbox: bytes) -> int:
+    """Count what waits at the relay in one mailbox.
+
+    In that one alone: after a revocation the shelter hands out new lanes, so that others grow.
+    """
     with closing(sqlite3.connect(f"file:{world.relay.database}?mode=ro", uri=True)) as database:
         tables = ("flash_envelopes", "case_envelopes")
         return sum(
-            database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - no value
+            database.execute(
+                f"SELECT count(*) FROM {table} WHERE mailbox = ?",  # noqa: S608 - no value
+                (mailbox,),
+            ).fetchone()[0]
             for table in tables
         )
 

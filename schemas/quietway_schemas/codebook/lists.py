@@ -69,6 +69,11 @@ def list_names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".json") for file in files))
 
 
+def read_list_files() -> dict[str, bytes]:
+    """Give the exact bytes of every list's file, by the list's name."""
+    return {name: _folder().joinpath(f"{name}.json").read_bytes() for name in list_names()}
+
+
 @cache
 def entries(list_name: str) -> Mapping[str, CodeEntry]:
     """Give a whole list, in the order of its file.

@@ -1,7 +1,8 @@
 """What the devices of one agency tell each other: never said to another agency, and never shown.
 
-Their names begin with `agency.`; from another agency each of them is refused. What is signed in
-them (certificates, snapshots) is judged by the keys it names, and never by who passed it on.
+Their names begin with `agency.` (or `access.`: see `access`); from another agency each of them is
+refused. What is signed in them (certificates, snapshots) is judged by the keys it names, and never
+by who passed it on.
 
 Spec: docs/spec/keys.md, "Messages within an agency" and "A snapshot for a new device".
 """
@@ -10,13 +11,14 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from quietway_schemas.content.base import ContentModel, ContentPart
+from quietway_schemas.codebook.lists import CodeIn
+from quietway_schemas.content.base import ContentModel, ContentPart, Supersedes, check_seen
 from quietway_schemas.directory import MAX_CERTIFICATE_BYTES, MOST_APPROVALS, Approval
 from quietway_schemas.errors import ContentError
 from quietway_schemas.fields import Base64, Bytes16, Bytes32, Count, Moment
-from quietway_schemas.ids import DeviceId
+from quietway_schemas.ids import AgencyId, DeviceId
 
-WITHIN_PREFIX: Final = "agency."
+WITHIN_PREFIXES: Final = ("access.", "agency.")
 MOST_ROWS: Final = 12
 MOST_ROW_BYTES: Final = 4_000
 """All keys and values of one message together: whoever shares more shares it in several."""
@@ -30,7 +32,15 @@ MOST_PARTS: Final = 4_096
 class SharedRow(ContentPart):
     """One row that all devices of an agency hold alike."""
 
-    kind: Literal["agency_secret", "case_alias", "invited", "partner"]
+    kind: Literal[
+        "agency_secret",
+        "case_alias",
+        "invited",
+        "lane_cut",
+        "lane_granted",
+        "lane_rotated",
+        "partner",
+    ]
     key: Annotated[bytes, Base64(0, 64)]
     value: Annotated[bytes, Base64(1, MOST_ROW_BYTES)]
     at: Moment
@@ -108,6 +118,29 @@ class AgencyLeaving(ContentModel):
     type: Literal["agency.leaving"] = "agency.leaving"
 
 
+class AgencyStanding(ContentModel):
+    """`agency.standing`: whether this agency shares with a partner now. An absolute object.
+
+    Its name is the hash of its canonical bytes, so the nonce makes each a version of its own.
+    `scopes` are what is shared, where that is not everything.
+    """
+
+    type: Literal["agency.standing"] = "agency.standing"
+    partner: AgencyId
+    stance: Literal["granted", "paused", "ended"]
+    nonce: Bytes16
+    supersedes: Supersedes = ()
+    scopes: tuple[Annotated[str, CodeIn("consent_scope")], ...] | None = None
+    reason_code: Annotated[str, CodeIn("reason")] | None = None
+
+    @model_validator(mode="after")
+    def _check_lists(self) -> Self:
+        check_seen(self.supersedes)
+        if self.scopes is not None and list(self.scopes) != sorted(set(self.scopes)):
+            raise ContentError("scopes", "is not sorted, or names something twice")
+        return self
+
+
 class AgencyReview(ContentModel):
     """`agency.review`: a person looked at a device's permissions, and they are as they should be.
 
@@ -121,4 +154,4 @@ class AgencyReview(ContentModel):
 
 def is_within(kind: str) -> bool:
     """Say whether a type is for the devices of the sender's own agency alone."""
-    return kind.startswith(WITHIN_PREFIX)
+    return kind.startswith(WITHIN_PREFIXES)

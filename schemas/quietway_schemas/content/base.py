@@ -12,15 +12,16 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.codebook.lists import DICTIONARY_VERSION, CodeIn
-from quietway_schemas.errors import ContentError, TooLongError
-from quietway_schemas.fields import Bytes16, WireModel
+from quietway_schemas.errors import ContentError, TooLongError, UnsupportedDictionaryError
+from quietway_schemas.fields import ALWAYS_WRITTEN, Bytes16, Bytes32, WireModel
 from quietway_schemas.ids import CaseRef
+from quietway_schemas.semver import VERSION_PATTERN, SemVer
 
 # All but the line break: no terminal, page or log shall be steered by a text.
 _CONTROLS: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -83,6 +84,36 @@ def count_written_bytes(text: str) -> int:
     return len(text.encode("utf-8")) + two
 
 
+@dataclass(frozen=True, slots=True)
+class InDictionary:
+    """Marks a `str` field that names the dictionary's version: any of the major number known here.
+
+    Codes and fields never change their meaning, so what is known in a later version means the same;
+    what is not known is refused where it stands.
+    """
+
+    def _check(self, version: str) -> str:
+        if SemVer.from_text(version).major != SemVer.from_text(DICTIONARY_VERSION).major:
+            raise UnsupportedDictionaryError
+        return version
+
+    def __get_pydantic_core_schema__(
+        self, source: type[object], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Read a string and look at its first number."""
+        del source, handler
+        return core_schema.no_info_after_validator_function(
+            self._check, core_schema.str_schema(strict=True), metadata={ALWAYS_WRITTEN: True}
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the form; which major number is known is the reader's affair."""
+        del schema, handler
+        return {"type": "string", "pattern": VERSION_PATTERN}
+
+
 class ContentPart(WireModel):
     """An object inside a content."""
 
@@ -102,13 +133,28 @@ class ContentModel(ContentPart):
 
     type: str
     schema_version: Literal[1] = 1
-    dictionary_version: Literal["0.1.0"] = DICTIONARY_VERSION
+    dictionary_version: Annotated[str, InDictionary()] = DICTIONARY_VERSION
     exercise: bool = False
 
     def to_canonical(self) -> bytes:
         """Write the content; what is absent or at its default is left out."""
         held = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         return encode_canonical({**held, **{name: getattr(self, name) for name in _ALWAYS_WRITTEN}})
+
+
+MOST_SEEN: Final = 16
+Supersedes = Annotated[tuple[Bytes32, ...], Field(max_length=MOST_SEEN)]
+"""The versions of an absolute object that its author saw, by name, sorted."""
+
+
+def check_seen(names: tuple[bytes, ...]) -> None:
+    """Demand that names stand sorted, each once.
+
+    Raises:
+        ContentError: They do not.
+    """
+    if list(names) != sorted(set(names)):
+        raise ContentError("supersedes", "is not sorted, or names something twice")
 
 
 class CaseContent(ContentModel):

@@ -2,9 +2,10 @@
 
 A receipt is about messages, not about a case, so it has none of the fields of one, and it is never
 sent for a receipt. It may quote the hashes of the cores: a sender who told two stories under one id
-then shows.
+then shows. Where a device has nothing to say at its tick, it says `receipt.cover`, so that nobody
+who counts envelopes learns whether it had.
 
-Spec: schemas/README.md, "Content".
+Spec: schemas/README.md, "Content"; docs/spec/conversations.md, "Receipts".
 """
 
 from typing import Annotated, Final, Literal, Self
@@ -17,6 +18,12 @@ from quietway_schemas.fields import Bytes32
 from quietway_schemas.ids import MessageId
 
 MOST_RECEIPTS: Final = 12
+_RECEIPTS: Final = "receipt."
+
+
+def is_receipt(kind: str) -> bool:
+    """Say whether a type is a receipt or a cover: never shown, and never given a receipt."""
+    return kind.startswith(_RECEIPTS)
 
 
 class Receipt(ContentModel):
@@ -32,6 +39,12 @@ class Receipt(ContentModel):
         if self.core_hashes is not None and len(self.core_hashes) != len(self.message_ids):
             raise ContentError("core_hashes", "does not have one hash for each message")
         return self
+
+
+class ReceiptCover(ContentModel):
+    """`receipt.cover`: nothing was owed at this tick. It looks like a receipt to the relay."""
+
+    type: Literal["receipt.cover"] = "receipt.cover"
 
 
 class ReceiptStored(Receipt):

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from quietway_schemas.canonical import decode_canonical
+from quietway_schemas.canonical import JsonObject, decode_canonical
+from quietway_schemas.codebook.lists import DICTIONARY_VERSION
+from quietway_schemas.content.access import AccessEvent
 from quietway_schemas.content.agency import (
     AgencyLeaving,
     AgencyProposal,
@@ -22,12 +24,16 @@ from quietway_schemas.content.agency import (
     AgencySnapshotApproval,
     AgencySnapshotOffer,
     AgencySnapshotPart,
+    AgencyStanding,
     is_within,
 )
+from quietway_schemas.content.attachment import AttachmentFile
 from quietway_schemas.content.audience import AudienceList
 from quietway_schemas.content.base import ContentModel
+from quietway_schemas.content.lane import LANE_GRANT, LaneGrant
+from quietway_schemas.content.log import LogCheckpoint
 from quietway_schemas.content.message import MessageText
-from quietway_schemas.content.receipt import ReceiptOpened, ReceiptStored
+from quietway_schemas.content.receipt import ReceiptCover, ReceiptOpened, ReceiptStored
 from quietway_schemas.content.referral import (
     ReferralAck,
     ReferralCancel,
@@ -39,7 +45,13 @@ from quietway_schemas.content.referral import (
 from quietway_schemas.content.roles import ROLE_RULES, RoleRule
 from quietway_schemas.content.status import StatusIndicator
 from quietway_schemas.envelope import EnvelopeClass
-from quietway_schemas.errors import ContentError, TooLongError, UnknownCodeError
+from quietway_schemas.errors import (
+    ContentError,
+    TooLongError,
+    UnknownCodeError,
+    UnsupportedDictionaryError,
+)
+from quietway_schemas.semver import SemVer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class ContentType:
 
 
 _ROWS: Final = (
+    ContentType("access.event", AccessEvent, EnvelopeClass.CASE),
     ContentType("agency.leaving", AgencyLeaving, EnvelopeClass.CASE),
     ContentType("agency.proposal", AgencyProposal, EnvelopeClass.CASE),
     ContentType("agency.review", AgencyReview, EnvelopeClass.CASE),
@@ -69,8 +82,13 @@ _ROWS: Final = (
     ContentType("agency.snapshot_approval", AgencySnapshotApproval, EnvelopeClass.CASE),
     ContentType("agency.snapshot_offer", AgencySnapshotOffer, EnvelopeClass.CASE),
     ContentType("agency.snapshot_part", AgencySnapshotPart, EnvelopeClass.CASE),
+    ContentType("agency.standing", AgencyStanding, EnvelopeClass.CASE),
+    ContentType("attachment.file", AttachmentFile, EnvelopeClass.CASE),
     ContentType("audience.list", AudienceList, EnvelopeClass.CASE),
+    ContentType("log.checkpoint", LogCheckpoint, EnvelopeClass.FLASH),
+    ContentType(LANE_GRANT, LaneGrant, EnvelopeClass.CASE),
     ContentType("message.text", MessageText, EnvelopeClass.FLASH),
+    ContentType("receipt.cover", ReceiptCover, EnvelopeClass.FLASH),
     ContentType("receipt.opened", ReceiptOpened, EnvelopeClass.FLASH),
     ContentType("receipt.stored", ReceiptStored, EnvelopeClass.FLASH),
     ContentType("referral.ack", ReferralAck, EnvelopeClass.CASE),
@@ -118,10 +136,30 @@ def parse_content(raw: bytes, envelope_class: EnvelopeClass) -> ContentModel:
 
     Raises:
         JsonError: Not canonical JSON, or too long for its class.
+        UnsupportedDictionaryError: It was said with another dictionary: of another major number, or
+            of a later version in which something is not known here.
         UnknownCodeError: An unknown type, or an unknown code in a field.
         ContentError: The class is not the type's, or a field is missing, unknown or wrong.
     """
     found = decode_canonical(raw, max_bytes=envelope_class.content_room)
+    try:
+        return _read_content(raw, found, envelope_class)
+    except ContentError:
+        if _is_of_another_dictionary(found.get("dictionary_version")):
+            raise UnsupportedDictionaryError from None
+        raise
+
+
+def _is_of_another_dictionary(version: object) -> bool:
+    try:
+        found = SemVer.from_text(version if isinstance(version, str) else "")
+    except ContentError:
+        return False
+    known = SemVer.from_text(DICTIONARY_VERSION)
+    return found.major != known.major or found > known
+
+
+def _read_content(raw: bytes, found: JsonObject, envelope_class: EnvelopeClass) -> ContentModel:
     row = _find_row(found.get("type"))
     if row.envelope_class is not envelope_class:
         raise ContentError("type", "travels in the other class of envelope")

@@ -62,6 +62,7 @@ _CASEWORK: Final = RoleRule(CASEWORK, CASEWORK)
 
 ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
     {
+        "access.event": RoleRule(EVERYONE, frozenset({"auditor"})),
         "agency.leaving": _ANYONE,
         "agency.proposal": _ANYONE,
         "agency.review": _ANYONE,
@@ -69,8 +70,13 @@ ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
         "agency.snapshot_approval": _ANYONE,
         "agency.snapshot_offer": _ANYONE,
         "agency.snapshot_part": _ANYONE,
+        "agency.standing": _ANYONE,
+        "attachment.file": _CASEWORK,
         "audience.list": _ANYONE,
+        "log.checkpoint": _ANYONE,
+        "lane.grant": _ANYONE,
         "message.text": _CASEWORK,
+        "receipt.cover": _ANYONE,
         "receipt.opened": _ANYONE,
         "receipt.stored": _ANYONE,
         "referral.ack": _CASEWORK,

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import model_validator
 
 from quietway_schemas.codebook.lists import CodeIn, check
-from quietway_schemas.content.base import CaseContent
+from quietway_schemas.content.base import CaseContent, ContentModel, Supersedes, check_seen
 from quietway_schemas.errors import ContentError
 from quietway_schemas.fields import Moment
 from quietway_schemas.instants import DAY, HOUR, Instant
@@ -37,7 +37,11 @@ RESTRICTED_CODES: Final = frozenset({"shelter_need_met", "relocation_complete"})
 
 
 class StatusIndicator(CaseContent):
-    """`status.indicator`: one code, its state, and from when until when it stands."""
+    """`status.indicator`: one code, its state, and from when until when it stands.
+
+    `supersedes` names the versions that its author's agency showed; a writer of a former version of
+    this program leaves it out.
+    """
 
     type: Literal["status.indicator"] = "status.indicator"
     code: Annotated[str, CodeIn("status_indicator")]
@@ -45,12 +49,19 @@ class StatusIndicator(CaseContent):
     effective: Moment
     expires: Moment
     confidence: Annotated[str, CodeIn("status_confidence")]
+    supersedes: Supersedes | None = None
 
     @model_validator(mode="after")
     def _check_end(self) -> Self:
         if not self.effective < self.expires <= self.effective + LONGEST_STATUS_MS:
             raise ContentError("expires", "is not after effective, by 30 days at most")
+        check_seen(self.supersedes or ())
         return self
+
+
+def is_alarm(content: ContentModel) -> bool:
+    """Say whether a content calls for action at once, so that its way is one of its own."""
+    return isinstance(content, StatusIndicator) and content.code in ALERT_CODES
 
 
 def propose_expiry(code: str, effective: Instant) -> Instant:

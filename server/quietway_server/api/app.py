@@ -19,13 +19,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route, WebSocketRoute
 
+from quietway_server.api.blobs import BLOB_PATH, BlobDoor
 from quietway_server.api.directory import DirectoryDoor
 from quietway_server.api.envelopes import SubmitEnvelopes
+from quietway_server.api.log import LogDoor
 from quietway_server.api.mailboxes import MailboxPoll
 from quietway_server.api.openapi import describe
 from quietway_server.api.problems import answer_problem
 from quietway_server.api.stream import MailboxStream
 from quietway_server.api.submission import SubmitStream
+from quietway_server.api.withdrawals import WithdrawEnvelopes
 from quietway_server.core.quota import (
     BODY_SECONDS,
     BUSY_RETRY_SECONDS,
@@ -68,7 +71,7 @@ def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    polls, directory = MailboxPoll(relay), DirectoryDoor(relay)
+    polls, directory, log = MailboxPoll(relay), DirectoryDoor(relay), LogDoor(relay)
     app.router.routes.append(
         Route("/v1/envelopes", SubmitEnvelopes(relay), methods=["POST"], name="envelopes")
     )
@@ -77,6 +80,7 @@ def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
         WebSocketRoute(SUBMIT_PATH, SubmitStream(relay, idle_seconds), name="submit")
     )
     for method, path, endpoint in (
+        ("POST", "/v1/envelopes/withdraw", WithdrawEnvelopes(relay).withdraw),
         ("GET", "/v1/mailbox", polls.poll),
         ("POST", "/v1/mailbox/hello", polls.greet),
         ("POST", "/v1/mailbox/ack", polls.acknowledge),
@@ -84,9 +88,18 @@ def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
         ("PUT", "/v1/agencies/{agency}/epochs", directory.put_epochs),
         ("PUT", "/v1/lanes/{week}", directory.put_lanes),
         ("GET", "/v1/directory", directory.read),
+        ("GET", "/v1/log/checkpoint", log.read_checkpoint),
+        ("GET", "/v1/log/consistency", log.read_consistency),
+        ("GET", "/v1/log/leaves", log.read_leaves),
         ("GET", "/healthz", directory.tell_health),
     ):
         app.add_route(path, endpoint, methods=[method], include_in_schema=False)
+    app.add_route(
+        BLOB_PATH,
+        BlobDoor(relay).serve,
+        methods=["DELETE", "GET", "HEAD", "PUT"],
+        include_in_schema=False,
+    )
     app.openapi = describe  # type: ignore[method-assign]  # the documented way to give one's own
     return app
 

@@ -65,12 +65,13 @@ async def authenticate(
 async def authenticate_reader(relay: Relay, request: HTTPConnection) -> None:
     """Demand that a device, or the root key of an agency, asks for the directory.
 
-    Who recovers an agency has no certified device yet, and needs to know what there was.
+    Who recovers an agency has no certified device yet, and needs to know what there was. A device
+    of an agency that was removed learns of it here, and is nobody anywhere else.
 
     Raises:
         RefusedError, ClockSkewError, RequestRefusedError: As `authenticate`.
     """
-    verified, _ = await _verify(relay, request, body=None)
+    verified, _ = await _verify(relay, request, body=None, may_be_removed=True)
     if verified.key_id.startswith(LISTEN):
         raise RefusedError("not_authenticated")
     _remember(relay, verified)
@@ -82,15 +83,22 @@ def _remember(relay: Relay, verified: VerifiedRequest) -> None:
 
 
 async def _verify(
-    relay: Relay, connection: HTTPConnection, *, body: bytes | None
+    relay: Relay, connection: HTTPConnection, *, body: bytes | None, may_be_removed: bool = False
 ) -> tuple[VerifiedRequest, DeviceRow | None]:
     return await relay.reader.read(
-        lambda transaction: _verify_in(transaction, relay, connection, body=body)
+        lambda transaction: _verify_in(
+            transaction, relay, connection, body=body, may_be_removed=may_be_removed
+        )
     )
 
 
 def _verify_in(
-    transaction: Transaction, relay: Relay, connection: HTTPConnection, *, body: bytes | None
+    transaction: Transaction,
+    relay: Relay,
+    connection: HTTPConnection,
+    *,
+    body: bytes | None,
+    may_be_removed: bool,
 ) -> tuple[VerifiedRequest, DeviceRow | None]:
     found: list[DeviceRow] = []
 
@@ -99,7 +107,7 @@ def _verify_in(
             return _find_root_key(transaction, key_id.removeprefix(ROOT))
         device = _find_device(transaction, key_id.removeprefix(LISTEN))
         if device is None:
-            return None
+            return _find_removed(transaction, key_id) if may_be_removed else None
         found.append(device)
         return device.listen_key if key_id.startswith(LISTEN) else device.identity_key
 
@@ -121,6 +129,14 @@ def _find_root_key(transaction: Transaction, text: str) -> bytes | None:
         return None
     held = transaction.find_manifest(agency)
     return None if held is None else held.root_key
+
+
+def _find_removed(transaction: Transaction, text: str) -> bytes | None:
+    try:
+        device = DeviceId.from_text(text).value
+    except IdError:
+        return None
+    return transaction.find_removed_devices([device]).get(device)
 
 
 def _find_device(transaction: Transaction, text: str) -> DeviceRow | None:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 ENVELOPES: Final = "application/vnd.quietway.envelopes"
+OCTETS: Final = "application/octet-stream"
 PAGE: Final = "application/vnd.quietway.page"
+WITHDRAWALS: Final = "application/vnd.quietway.withdrawals"
+NOTE: Final = "text/plain"
 LARGEST_CURSOR: Final = 2**53 - 1
 _CURSOR_DIGITS: Final = 16
 
@@ -66,15 +69,41 @@ def read_after(request: Request) -> int:
     Raises:
         RefusedError: `unknown_field` or `invalid_field`.
     """
+    (after,) = read_numbers(request, after=0)
+    return after
+
+
+def read_numbers(request: Request, **defaults: int | None) -> tuple[int, ...]:
+    """Read the numbers of a query, which holds nothing else.
+
+    Args:
+        request: The request.
+        defaults: Each number's name, with a `_` after it where it is a word of Python, and what
+            counts where it is missing; None where it may not be.
+
+    Returns:
+        The numbers, in the order of `defaults`.
+
+    Raises:
+        RefusedError: `unknown_field` or `invalid_field`.
+    """
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    if any(name != "after" for name, _ in pairs):
+    names = {name.rstrip("_"): default for name, default in defaults.items()}
+    if any(name not in names for name, _ in pairs):
         raise RefusedError("unknown_field")
-    if not pairs:
-        return 0
-    text = pairs[0][1]
+    return tuple(
+        _read_number([text for shown, text in pairs if shown == name], name, default)
+        for name, default in names.items()
+    )
+
+
+def _read_number(texts: list[str], name: str, default: int | None) -> int:
+    if not texts and default is not None:
+        return default
+    text = texts[0] if len(texts) == 1 else ""
     is_number = text.isascii() and text.isdigit() and len(text) <= _CURSOR_DIGITS
-    if len(pairs) > 1 or not is_number or int(text) > LARGEST_CURSOR:
-        raise RefusedError("invalid_field", field="after")
+    if not is_number or int(text) > LARGEST_CURSOR:
+        raise RefusedError("invalid_field", field=name)
     return int(text)
 
 

@@ -3,7 +3,7 @@
 Rules: who puts something is known by the signature inside; reading takes a signed request of any
 device, or of an agency's root key.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/directory.md, "Requests".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from quietway_schemas.directory import SignedObject
 from quietway_schemas.errors import IdError
 from quietway_schemas.ids import AgencyId
 from quietway_server.api.auth import authenticate_reader
-from quietway_server.api.bodies import JSON, read_after, read_body, refuse_body, refuse_query
+from quietway_server.api.bodies import JSON, read_body, read_numbers, refuse_body, refuse_query
 from quietway_server.core.quota import DIRECTORY_BODY_BYTES
 from quietway_server.errors import RefusedError
 
@@ -60,11 +60,12 @@ class DirectoryDoor:
         return Response(status_code=204)
 
     async def read(self, request: Request) -> Response:
-        """`GET /v1/directory?after=N`."""
+        """`GET /v1/directory?after=N&size=M`."""
         await refuse_body(request)
         await authenticate_reader(self._relay, request)
-        page = await self._relay.directory.page(after=read_after(request))
-        return Response(page.to_canonical(), media_type=JSON)
+        after, size = read_numbers(request, after=0, size=0)
+        page = await self._relay.directory.page(after=after, log_size=size)
+        return Response(page, media_type=JSON)
 
     async def tell_health(self, request: Request) -> Response:
         """`GET /healthz`."""

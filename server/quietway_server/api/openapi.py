@@ -14,10 +14,29 @@ from typing import Any, Final
 
 from quietway_schemas.directory import DirectoryPage, SignedObject
 from quietway_schemas.frames import Ack, Hello, Welcome
+from quietway_schemas.log import LogConsistency, LogLeaves
 from quietway_schemas.problems import PROBLEM_MEDIA_TYPE, PROBLEMS, ProblemBody
-from quietway_server.api.bodies import ENVELOPES, JSON, LARGEST_CURSOR, PAGE
+from quietway_schemas.withdrawal import MOST_SLIPS
+from quietway_server.api.bodies import (
+    ENVELOPES,
+    JSON,
+    LARGEST_CURSOR,
+    NOTE,
+    OCTETS,
+    PAGE,
+    WITHDRAWALS,
+)
 
-_MODELS: Final = (Ack, DirectoryPage, Hello, ProblemBody, SignedObject, Welcome)
+_MODELS: Final = (
+    Ack,
+    DirectoryPage,
+    Hello,
+    LogConsistency,
+    LogLeaves,
+    ProblemBody,
+    SignedObject,
+    Welcome,
+)
 _ANY: Final = ("internal", "not_found", "overloaded", "storage_failed")
 _BODY: Final = ("too_large", "unknown_field", "wrong_media_type")
 _CONTROL: Final = (*_BODY, "malformed_json", "invalid_field")
@@ -58,6 +77,16 @@ OPERATIONS: Final = (
         ("Quietway-Lane",),
         (ENVELOPES, ""),
         (JSON, "Accepted"),
+    ),
+    Operation(
+        "post",
+        "/v1/envelopes/withdraw",
+        "Take envelopes back that nobody has acknowledged.",
+        200,
+        (*_ANY, *_BODY, "malformed_record", "storage_full"),
+        (),
+        (WITHDRAWALS, ""),
+        (JSON, "Withdrawn"),
     ),
     Operation(
         "get",
@@ -132,14 +161,80 @@ OPERATIONS: Final = (
         (JSON, "SignedObject"),
     ),
     Operation(
+        "put",
+        "/v1/blobs/{id}",
+        "Upload the next part of a sealed file.",
+        201,
+        (*_ANY, *_BODY, "invalid_field", "conflict", "over_quota", "storage_full"),
+        ("id", "Quietway-Lane", "Quietway-Blob", "Quietway-Blob-Writer", "Content-Range"),
+        (OCTETS, ""),
+        (JSON, "StoredPart"),
+    ),
+    Operation(
+        "head",
+        "/v1/blobs/{id}",
+        "Tell the writer of a sealed file how much of it is stored.",
+        200,
+        (*_ANY, *_CURSOR),
+        ("id", "Quietway-Blob-Writer"),
+    ),
+    Operation(
+        "get",
+        "/v1/blobs/{id}",
+        "Fetch a sealed file, or a range of it.",
+        200,
+        (*_ANY, *_CURSOR, "range_not_satisfiable"),
+        ("id", "Quietway-Blob-Opening", "Range"),
+        None,
+        (OCTETS, ""),
+    ),
+    Operation(
+        "delete",
+        "/v1/blobs/{id}",
+        "Take a sealed file back.",
+        204,
+        (*_ANY, *_CURSOR, "storage_full"),
+        ("id", "Quietway-Blob-Writer"),
+    ),
+    Operation(
         "get",
         "/v1/directory",
         "Read the changes of the directory.",
         200,
         (*_ANY, *_SIGNED, *_CURSOR),
-        ("after", "Signature", "Signature-Input"),
+        ("after", "size", "Signature", "Signature-Input"),
         None,
         (JSON, "DirectoryPage"),
+    ),
+    Operation(
+        "get",
+        "/v1/log/checkpoint",
+        "Read the signed head of the transparency log.",
+        200,
+        (*_ANY, *_SIGNED, "unknown_field", "too_large"),
+        ("Signature", "Signature-Input"),
+        None,
+        (NOTE, ""),
+    ),
+    Operation(
+        "get",
+        "/v1/log/consistency",
+        "Read the proof that one size of the log is the beginning of another.",
+        200,
+        (*_ANY, *_SIGNED, *_CURSOR),
+        ("from", "to", "Signature", "Signature-Input"),
+        None,
+        (JSON, "LogConsistency"),
+    ),
+    Operation(
+        "get",
+        "/v1/log/leaves",
+        "Read the openings of the log's leaves.",
+        200,
+        (*_ANY, *_SIGNED, *_CURSOR),
+        ("after", "Signature", "Signature-Input"),
+        None,
+        (JSON, "LogLeaves"),
     ),
     Operation(
         "get",
@@ -154,18 +249,25 @@ OPERATIONS: Final = (
 )
 
 _TEXT: Final = {"type": "string"}
+_SECRET: Final = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"}
+_NUMBER: Final = {"type": "integer", "minimum": 0, "maximum": LARGEST_CURSOR}
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "agency": {"in": "path", "schema": {"type": "string", "pattern": "^agy_[a-z2-7]{26}$"}},
     "week": {"in": "path", "schema": {"type": "string", "pattern": "^[0-9]{4}-W[0-9]{2}$"}},
-    "after": {
-        "in": "query",
-        "required": False,
-        "schema": {"type": "integer", "minimum": 0, "maximum": LARGEST_CURSOR},
-    },
-    "Quietway-Lane": {
+    "id": {"in": "path", "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"}},
+    "after": {"in": "query", "required": False, "schema": _NUMBER},
+    "size": {"in": "query", "required": False, "schema": _NUMBER},
+    "from": {"in": "query", "schema": _NUMBER},
+    "to": {"in": "query", "schema": _NUMBER},
+    "Content-Range": {
         "in": "header",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+        "schema": {"type": "string", "pattern": "^bytes [0-9]{1,15}-[0-9]{1,15}/[0-9]{1,15}$"},
     },
+    "Range": {"in": "header", "required": False, "schema": _TEXT},
+    "Quietway-Blob": {"in": "header", "schema": _SECRET},
+    "Quietway-Blob-Opening": {"in": "header", "schema": _SECRET},
+    "Quietway-Blob-Writer": {"in": "header", "schema": _SECRET},
+    "Quietway-Lane": {"in": "header", "schema": _SECRET},
     "Quietway-Enrolment": {
         "in": "header",
         "required": False,
@@ -231,6 +333,22 @@ def _reference(model: str) -> dict[str, str]:
 def _schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = {
         "Accepted": _closed({"accepted": {"type": "integer", "minimum": 1}}),
+        "Withdrawn": _closed(
+            {
+                "withdrawn": {
+                    "type": "array",
+                    "items": {"type": "boolean"},
+                    "minItems": 1,
+                    "maxItems": MOST_SLIPS,
+                }
+            }
+        ),
+        "StoredPart": _closed(
+            {
+                "expires": {"type": "integer", "minimum": 0},
+                "stored": {"type": "integer", "minimum": 1},
+            }
+        ),
         "Health": _closed({"status": {"const": "ok"}}),
     }
     for model in _MODELS:

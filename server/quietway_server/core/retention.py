@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from quietway_schemas.instants import HOUR, MINUTE, WEEK, Instant, iso_week
+from quietway_schemas.instants import DAY, HOUR, MINUTE, WEEK, Instant, iso_week
 
 if TYPE_CHECKING:
     from quietway_schemas.envelope import EnvelopeClass
 
 ENROLMENT_LIFE_MS: Final = 72 * HOUR
+BLOB_LIFE_MS: Final = 30 * DAY
+UNFINISHED_BLOB_MS: Final = 24 * HOUR
 WEEK_SKEW_MS: Final = 2 * HOUR
 _WEEKS_BEHIND: Final = 1
 _WEEKS_AHEAD: Final = 3
@@ -29,6 +31,16 @@ def round_up_to_minute(instant: Instant) -> Instant:
 def expiry_of(envelope_class: EnvelopeClass, *, now: Instant) -> Instant:
     """Give the minute at which an envelope accepted now is dropped unread, in milliseconds."""
     return round_up_to_minute(now + envelope_class.life_ms)
+
+
+def blob_expiry(*, now: Instant) -> Instant:
+    """Give the minute at which a blob that is whole now is dropped, in milliseconds."""
+    return round_up_to_minute(now + BLOB_LIFE_MS)
+
+
+def unfinished_expiry(*, now: Instant) -> Instant:
+    """Give the minute at which a blob that is begun now, and never whole, is dropped."""
+    return round_up_to_minute(now + UNFINISHED_BLOB_MS)
 
 
 def enrolment_expiry(*, now: Instant) -> Instant:

@@ -44,6 +44,11 @@ class LocalDelivery:
         for subscription in self._listening.get(mailbox, ()):
             subscription.wake()
 
+    def wake_all(self) -> None:
+        """Let everybody who listens look once more."""
+        for mailbox in list(self._listening):
+            self.wake(mailbox, 0)
+
     @contextlib.contextmanager
     def listen(self, mailbox: bytes) -> Iterator[LocalSubscription]:
         """Subscribe to one mailbox until the context ends."""

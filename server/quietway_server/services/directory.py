@@ -2,10 +2,11 @@
 
 Rules: the relay is no authority. It checks signatures to keep rubbish out; clients check them
 again, by the same proof. A version is accepted only on top of the one that is held (compare and
-swap), in one transaction. The same bytes again are answered as before. Readers get everything in
-the order of change and can't ask for one agency.
+swap), in one transaction with its leaf in the transparency log. The same bytes again are answered
+as before. A device's batches add up, and no key that was shown is exchanged for another. Readers
+get everything in the order of change and can't ask for one agency. Who was removed stays removed.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/directory.md.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from quietway_crypto.encoding import (
     TAG_EPOCH_BATCH,
     TAG_WEEK_OF_LANES,
+    encode_base64,
     hash_tagged,
 )
 from quietway_crypto.errors import CryptoError
@@ -24,6 +26,7 @@ from quietway_protocol.errors import ManifestRefusedError
 from quietway_protocol.manifests import check_follows, prove_manifest, read_manifest
 from quietway_schemas.directory import (
     MAX_PAYLOAD_BYTES,
+    MOST_BATCHES,
     DirectoryEntry,
     DirectoryPage,
     EpochBatch,
@@ -34,19 +37,29 @@ from quietway_schemas.directory import (
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.instants import HOUR, Instant
+from quietway_schemas.log import MANIFEST_LEAF
 from quietway_server.core.quota import PAGE_ENTRIES, PAGE_SOFT_BYTES
 from quietway_server.core.retention import publishable_weeks
 from quietway_server.errors import RefusedError
 from quietway_server.ports import DeviceRow, EpochBatchRow, ManifestRow, WeekRow
 from quietway_server.services.enrolment import hash_code
+from quietway_server.services.log import find_head, prove_consistency, prove_manifests
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from quietway_protocol.manifests import ProvedManifest
+    from quietway_schemas.log import LogProof
     from quietway_server.ports import Clock, Delivery, FeedRow, Transaction
+    from quietway_server.services.log import Log
     from quietway_server.services.reader import Reader
     from quietway_server.services.writer import Writer
 
 SKEW_MS: Final = 2 * HOUR
+_NO_ENTRIES: Final = b'"entries":[]'
+_BATCH_ENTRY: Final = (
+    b'{"agency_id":"%b","kind":"epochs","object":{"payload":"%b","signature":"%b"},"seq":%d}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,7 @@ class Directory:
     reader: Reader
     delivery: Delivery
     clock: Clock
+    log: Log
 
     async def put_manifest(
         self, agency: AgencyId, signed: SignedObject, *, enrolment_code: str | None
@@ -79,11 +93,15 @@ class Directory:
             held = transaction.find_manifest(row.agency)
             if held is not None and held.payload == row.payload:
                 return []
+            if transaction.is_agency_removed(row.agency):
+                raise RefusedError("invalid_field", field="agency_id")
             _check_follows(manifest, row, held)
             _check_unclaimed(transaction, row, devices)
             if held is None:
                 _spend(transaction, enrolment_code, now=now)
-            return transaction.replace_manifest(row, devices)
+            left = transaction.replace_manifest(row, devices)
+            self.log.append(transaction, MANIFEST_LEAF, row.agency, row.digest)
+            return left
 
         for mailbox in await self.writer.write(work, body_bytes=len(signed.payload)):
             # Whoever still listens there looks once more, finds nothing, and is sent away.
@@ -94,7 +112,7 @@ class Directory:
         return None if held is None else held.root_key
 
     async def put_epochs(self, agency: AgencyId, signed: SignedObject) -> None:
-        """Take the next epoch batch of a device.
+        """Take a further epoch batch of a device.
 
         Raises:
             RefusedError: Why not.
@@ -106,21 +124,29 @@ class Directory:
         if batch.issued > now + SKEW_MS:
             raise RefusedError("clock_skew")
         row = EpochBatchRow(
-            batch.device_id.value, agency.value, batch.issued, signed.payload, signed.signature
+            batch.device_id.value,
+            agency.value,
+            batch.issued,
+            batch.over_at,
+            signed.payload,
+            signed.signature,
         )
 
         def work(transaction: Transaction) -> None:
             _check_by_device(transaction, row.device, agency, TAG_EPOCH_BATCH, signed)
-            held = transaction.find_epoch_batch(row.device)
-            if held is not None and held.payload == row.payload:
+            held = transaction.find_epoch_batches(row.device)
+            if any(each.payload == row.payload for each in held):
                 return
             manifest = transaction.find_manifest(agency.value)
             named = (batch.manifest_version, batch.manifest_hash)
             if manifest is None or (manifest.version, manifest.digest) != named:
                 raise RefusedError("stale_version", field="manifest_version")
-            if held is not None and row.issued <= held.issued:
+            if held and row.issued <= held[-1].issued:
                 raise RefusedError("stale_version", field="issued")
-            transaction.replace_epoch_batch(row)
+            kept = [] if batch.replaces else [each for each in held if each.over_at > now]
+            _check_adds(batch, kept)
+            dropped = {each.issued for each in held} - {each.issued for each in kept}
+            transaction.add_epoch_batch(row, dropping=dropped)
 
         await self.writer.write(work, body_bytes=len(signed.payload))
 
@@ -148,16 +174,19 @@ class Directory:
 
         await self.writer.write(work, body_bytes=len(signed.payload))
 
-    async def page(self, *, after: int) -> DirectoryPage:
-        """Give the next changes, at most 64."""
-        rows = await self.reader.read(
-            lambda transaction: transaction.feed_after(after, PAGE_ENTRIES + 1)
-        )
-        taken = _take_page(rows)
-        return DirectoryPage(
-            entries=tuple(_entry(row) for row in taken),
-            next=taken[-1].change if taken else after,
-            more=len(taken) < len(rows),
+    async def page(self, *, after: int, log_size: int = 0) -> bytes:
+        """Give the next changes, and what the log says of them in the same moment.
+
+        Args:
+            after: The cursor.
+            log_size: From which size the log's head is proved to follow.
+
+        Returns:
+            A page, as canonical JSON.
+        """
+        log_key = self.log.key.public
+        return await self.reader.read(
+            lambda transaction: write_page(transaction, after, log_size=log_size, log_key=log_key)
         )
 
 
@@ -209,7 +238,9 @@ def _read_held(held: ManifestRow) -> Manifest | None:
 
 
 def _check_unclaimed(transaction: Transaction, row: ManifestRow, devices: list[DeviceRow]) -> None:
-    """Refuse a code, a device or a mailbox that belongs to another agency."""
+    """Refuse a code, a device or a mailbox that belongs to another agency, or did."""
+    if transaction.find_removed_devices([device.device for device in devices]):
+        raise RefusedError("invalid_field", field="devices")
     if transaction.is_code_taken(row.agency_code, by_other_than=row.agency):
         raise RefusedError("invalid_field", field="agency_code")
     known = transaction.find_devices([device.device for device in devices])
@@ -265,24 +296,57 @@ def _device_rows(manifest: Manifest) -> list[DeviceRow]:
     ]
 
 
-def _take_page(rows: list[FeedRow]) -> list[FeedRow]:
-    """Take at most 64 entries, about a mebibyte, but at least one if there is one."""
-    taken: list[FeedRow] = []
-    room = PAGE_SOFT_BYTES
-    for row in rows[:PAGE_ENTRIES]:
-        if room <= 0:
-            break
-        room -= len(row.payload)
-        taken.append(row)
-    return taken
+def _check_adds(batch: EpochBatch, kept: list[EpochBatchRow]) -> None:
+    """Refuse a batch that exchanges a key, or is one too many."""
+    if len(kept) >= MOST_BATCHES:
+        raise RefusedError("invalid_field", field="epochs")
+    listed = {(each.class_, each.epoch): each.keys for each in batch.epochs}
+    for row in kept if listed else ():
+        held = EpochBatch.from_canonical(row.payload, max_bytes=MAX_PAYLOAD_BYTES)
+        if any(listed.get((e.class_, e.epoch), e.keys) != e.keys for e in held.epochs):
+            raise RefusedError("invalid_field", field="epochs")
 
 
-def _entry(row: FeedRow) -> DirectoryEntry:
+def write_page(transaction: Transaction, after: int, *, log_size: int, log_key: bytes) -> bytes:
+    """Write a page of the feed, all of one moment, as canonical JSON."""
+    rows = transaction.feed_after(after, PAGE_ENTRIES, soft_bytes=PAGE_SOFT_BYTES)
+    end = rows[-1].change if rows else after
+    head = find_head(transaction)
+    manifests = {row.agency for row in rows if row.kind == "manifest"}
+    proofs = prove_manifests(transaction, head, manifests)
+    page = DirectoryPage(
+        entries=(),
+        next=end,
+        more=bool(rows and transaction.feed_after(end, 1, soft_bytes=1)),
+        checkpoint=head.checkpoint,
+        consistency=prove_consistency(transaction, log_size, head.size),
+        log_key=log_key,
+    ).to_canonical()
+    # Batches come by the thousand and are canonical JSON already, signed by who was checked: only
+    # what is around them is written here.
+    entries = b",".join(_write_entry(row, proofs) for row in rows)
+    return page.replace(_NO_ENTRIES, b'"entries":[%b]' % entries, 1)
+
+
+def _write_entry(row: FeedRow, proofs: Mapping[bytes, LogProof]) -> bytes:
+    if row.kind != "epochs":
+        return _entry(row, proofs).to_canonical()
+    return _BATCH_ENTRY % (
+        str(AgencyId(row.agency)).encode("ascii"),
+        encode_base64(row.payload).encode("ascii"),
+        encode_base64(row.signature).encode("ascii"),
+        row.change,
+    )
+
+
+def _entry(row: FeedRow, proofs: Mapping[bytes, LogProof]) -> DirectoryEntry:
+    signed = SignedObject(payload=row.payload, signature=row.signature) if row.payload else None
     return DirectoryEntry.model_validate(
         {
             "seq": row.change,
             "kind": row.kind,
             "agency_id": AgencyId(row.agency),
-            "object": SignedObject(payload=row.payload, signature=row.signature),
+            "object": signed,
+            "log": proofs.get(row.agency) if row.kind == "manifest" else None,
         }
     )

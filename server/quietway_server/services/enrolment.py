@@ -3,7 +3,7 @@
 Rules: a code is 26 characters of base32, good once and for 72 hours. It is shown once, when it is
 made; the relay keeps its SHA-256 only.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/directory.md, "Requests".
 """
 
 from __future__ import annotations

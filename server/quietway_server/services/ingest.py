@@ -187,7 +187,7 @@ class _Ledger:
         if self._is_repeated(key, digest, index=index):
             return
         self._quota.check_mailbox(row.waiting + self._new[row.mailbox], index=index)
-        self._quota.check_lane(lane.used + self.used[lane], index=index)
+        self._quota.check_lane(lane.used + self.used[lane], kind=lane.kind, index=index)
         self._seen[key] = digest
         self._new[row.mailbox] += 1
         self.used[lane] += 1

@@ -8,14 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quietway_server.services.sweeper import mix_all
+
 if TYPE_CHECKING:
     from quietway_server.core.nonces import NonceMemory
     from quietway_server.ports import Clock, Delivery, Store
+    from quietway_server.services.blobs import Blobs
     from quietway_server.services.directory import Directory
     from quietway_server.services.ingest import Ingest
+    from quietway_server.services.log import Log
     from quietway_server.services.mailbox import Mailboxes
     from quietway_server.services.reader import Reader
+    from quietway_server.services.removal import RemovalWatch
     from quietway_server.services.sweeper import Sweeper
+    from quietway_server.services.withdrawing import Withdrawals
     from quietway_server.services.writer import Writer
     from quietway_server.settings import Settings
 
@@ -34,10 +40,16 @@ class Relay:
     ingest: Ingest
     mailboxes: Mailboxes
     directory: Directory
+    blobs: Blobs
+    log: Log
     sweeper: Sweeper
+    removals: RemovalWatch
+    withdrawals: Withdrawals
 
     def close(self) -> None:
-        """Finish what was accepted, then release the store."""
+        """Finish what was accepted, mix what came last, then release the store."""
         self.writer.close()
         self.reader.close()
+        if not self.writer.has_failed:
+            mix_all(self.store)
         self.store.close()

@@ -157,6 +157,11 @@ class Writer:
             self._fail([], error)
             raise
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the storage has failed: then nothing may be written any more."""
+        return self._failed
+
     def close(self) -> None:
         """Finish what has queued, then end the thread."""
         with self._taking:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 OLDEST_SQLITE: Final = (3, 51, 3)
 PAGE_BYTES: Final = 8192
-HEAD: Final = "0001"
+HEAD: Final = "0004"
 READING: Final = "quietway_reading"
 _SQLITE_FULL: Final = 13
 _SQLITE_HELD: Final = frozenset({5, 6})

@@ -14,23 +14,30 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from quietway_schemas.instants import MINUTE
+from quietway_schemas.log import MANIFEST_LEAF
 from quietway_server.ports import (
+    BLOB_PIECE_ROWS,
     Arrival,
     DeviceRow,
     EpochBatchRow,
     FeedRow,
     LaneRow,
+    LeafRow,
+    LogHead,
     MailboxRow,
     ManifestRow,
     StoredEnvelope,
     Swept,
     WeekRow,
 )
+from quietway_server.store.memory_blobs import BlobState, MemoryBlobs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from quietway_schemas.instants import Instant
+    from quietway_server.ports import Held
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -43,11 +50,17 @@ class _State:
     seen: dict[tuple[bytes, bytes], tuple[bytes, Instant]] = field(default_factory=dict)
     manifests: dict[bytes, tuple[int, ManifestRow]] = field(default_factory=dict)
     devices: dict[bytes, DeviceRow] = field(default_factory=dict)
-    batches: dict[bytes, tuple[int, EpochBatchRow]] = field(default_factory=dict)
+    batches: dict[bytes, tuple[tuple[int, EpochBatchRow], ...]] = field(default_factory=dict)
+    removed: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+    removed_devices: dict[bytes, bytes] = field(default_factory=dict)
     change: int = 0
     weeks: dict[tuple[bytes, str], WeekRow] = field(default_factory=dict)
     lanes: dict[tuple[bytes, str, bytes], LaneRow] = field(default_factory=dict)
     enrolments: dict[bytes, Instant] = field(default_factory=dict)
+    blobs: BlobState = field(default_factory=BlobState)
+    leaves: list[LeafRow] = field(default_factory=list)
+    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    head: LogHead | None = None
 
     def copy(self) -> _State:
         return _State(
@@ -57,10 +70,16 @@ class _State:
             dict(self.manifests),
             dict(self.devices),
             dict(self.batches),
+            dict(self.removed),
+            dict(self.removed_devices),
             self.change,
             dict(self.weeks),
             dict(self.lanes),
             dict(self.enrolments),
+            self.blobs.copy(),
+            list(self.leaves),
+            dict(self.nodes),
+            self.head,
         )
 
 
@@ -100,10 +119,11 @@ class MemoryStore:
         self._state = _State()
 
 
-class MemoryTransaction:
+class MemoryTransaction(MemoryBlobs):
     """One transaction on a state."""
 
     def __init__(self, state: _State) -> None:
+        super().__init__(state.blobs, state.lanes)
         self._state = state
 
     def find_mailboxes(self, wanted: Collection[bytes]) -> dict[bytes, MailboxRow]:
@@ -147,6 +167,29 @@ class MemoryTransaction:
         row = self._state.mailboxes[mailbox]
         self._state.mailboxes[mailbox] = replace(row, acknowledged=max(row.acknowledged, highest))
 
+    def find_numbers(
+        self, wanted: Collection[tuple[bytes, bytes]]
+    ) -> dict[tuple[bytes, bytes], int]:
+        """Give the numbers of envelopes that wait, by (mailbox, envelope id)."""
+        known = self.find_seen(wanted)
+        named = {
+            (of, arrival.record.header.envelope_id.value): seq
+            for (of, seq), arrival in (self._state.envelopes.items() if known else ())
+        }
+        return _pick(named, known)
+
+    def withdraw(self, held: Held) -> bool:
+        """Delete an envelope if it stands there with that id and hash; tell whether it did."""
+        arrival = self._state.envelopes.get((held.mailbox, held.seq))
+        if arrival is None:
+            return False
+        record = arrival.record
+        stands = (record.header.envelope_id.value, record.withdraw_hash)
+        if stands != (held.envelope_id, held.withdraw_hash):
+            return False
+        self._drop([(held.mailbox, held.seq)])
+        return True
+
     def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
         """Replace the witness of a mailbox, and what its hello was answered."""
         if mailbox in self._state.mailboxes:
@@ -160,11 +203,15 @@ class MemoryTransaction:
         return None if found is None else found[1]
 
     def is_code_taken(self, agency_code: str, *, by_other_than: bytes) -> bool:
-        """Tell whether another agency bears this code."""
-        return any(
-            row.agency_code == agency_code and row.agency != by_other_than
-            for _, row in self._state.manifests.values()
-        )
+        """Tell whether another agency bears this code, or bore it when it was removed."""
+        bearers = {row.agency: row.agency_code for _, row in self._state.manifests.values()}
+        bearers |= {agency: code for agency, (_, code) in self._state.removed.items()}
+        return any(code == agency_code and of != by_other_than for of, code in bearers.items())
+
+    def find_by_code(self, agency_code: str) -> bytes | None:
+        """Give the agency that bears a code now, or None."""
+        held = self._state.manifests.items()
+        return next((of for of, (_, row) in held if row.agency_code == agency_code), None)
 
     def find_devices(self, wanted: Collection[bytes]) -> dict[bytes, DeviceRow]:
         """Give the certified devices among these, by id."""
@@ -184,27 +231,70 @@ class MemoryTransaction:
         self._replace_mailboxes(row.agency, held, certified)
         return sorted(device.mailbox for device in set(held) - set(certified))
 
-    def find_epoch_batch(self, device: bytes) -> EpochBatchRow | None:
-        """Give a device's newest epoch batch."""
-        found = self._state.batches.get(device)
-        return None if found is None else found[1]
+    def find_epoch_batches(self, device: bytes) -> list[EpochBatchRow]:
+        """Give a device's epoch batches, oldest first."""
+        return [row for _, row in self._state.batches.get(device, ())]
 
-    def replace_epoch_batch(self, row: EpochBatchRow) -> None:
-        """Put an epoch batch in the place of the one before."""
-        self._state.batches[row.device] = (self._next_change(), row)
+    def add_epoch_batch(self, row: EpochBatchRow, *, dropping: Collection[Instant]) -> None:
+        """Put an epoch batch beside the others of its device, without those issued then."""
+        held = self._state.batches.get(row.device, ())
+        kept = tuple(each for each in held if each[1].issued not in dropping)
+        self._state.batches[row.device] = (*kept, (self._next_change(), row))
 
-    def feed_after(self, after: int, limit: int) -> list[FeedRow]:
-        """Give the entries that changed after a number, in order of change, at most `limit`."""
+    def feed_after(self, after: int, limit: int, *, soft_bytes: int) -> list[FeedRow]:
+        """Give the entries that changed after a number, in order of change."""
         state = self._state
         found = [
             FeedRow(change, "manifest", row.agency, row.payload, row.signature)
             for change, row in state.manifests.values()
-        ] + [
-            FeedRow(change, "epochs", batch.agency, batch.payload, batch.signature)
-            for change, batch in state.batches.values()
         ]
-        newer = (entry for entry in found if entry.change > after)
-        return sorted(newer, key=lambda entry: entry.change)[:limit]
+        found += [
+            FeedRow(change, "epochs", batch.agency, batch.payload, batch.signature)
+            for batches in state.batches.values()
+            for change, batch in batches
+        ]
+        found += [FeedRow(at, "removed", of, b"", b"") for of, (at, _) in state.removed.items()]
+        newer = [entry for entry in found if entry.change > after]
+        taken: list[FeedRow] = []
+        for entry in sorted(newer, key=lambda each: each.change)[:limit]:
+            if sum(len(each.payload) for each in taken) >= soft_bytes and taken:
+                break
+            taken.append(entry)
+        return taken
+
+    def remove_agency(self, agency: bytes) -> list[bytes]:
+        """End an agency's place, for good."""
+        state = self._state
+        if agency not in state.manifests:
+            return []
+        _, manifest = state.manifests[agency]
+        held = [device for device in state.devices.values() if device.agency == agency]
+        state.removed[agency] = (self._next_change(), manifest.agency_code)
+        state.removed_devices.update({each.device: each.identity_key for each in held})
+        for device in held:
+            del state.devices[device.device]
+            state.batches.pop(device.device, None)
+        self._replace_mailboxes(agency, held, [])
+        del state.manifests[agency]
+        _remove(state.lanes, [key for key in state.lanes if key[0] == agency])
+        _remove(state.weeks, [key for key in state.weeks if key[0] == agency])
+        return sorted(device.mailbox for device in held)
+
+    def count_devices(self, agency: bytes) -> int:
+        """Count an agency's certified devices."""
+        return sum(device.agency == agency for device in self._state.devices.values())
+
+    def latest_removal(self) -> int:
+        """Give the number of the last removal in the order of changes, 0 where there was none."""
+        return max((change for change, _ in self._state.removed.values()), default=0)
+
+    def is_agency_removed(self, agency: bytes) -> bool:
+        """Tell whether an agency was removed."""
+        return agency in self._state.removed
+
+    def find_removed_devices(self, wanted: Collection[bytes]) -> dict[bytes, bytes]:
+        """Give the identity keys of those among these devices whose agency was removed."""
+        return _pick(self._state.removed_devices, wanted)
 
     def add_enrolment(self, digest: bytes, expires: Instant) -> None:
         """Keep the hash of an enrolment code."""
@@ -237,9 +327,38 @@ class MemoryTransaction:
         lanes = self._state.lanes
         before = [key for key in lanes if key[:2] == (agency, week)]
         used = {key[2]: lanes.pop(key).used for key in before}
-        for digest, _kind in published:
-            lanes[agency, week, digest] = LaneRow(agency, week, digest, used.get(digest, 0))
+        for digest, kind in published:
+            lanes[agency, week, digest] = LaneRow(agency, week, digest, used.get(digest, 0), kind)
         self._state.weeks[agency, week] = held
+
+    def find_log_head(self) -> LogHead | None:
+        """Give the head of the log; None where there never was one."""
+        return self._state.head
+
+    def replace_log_head(self, head: LogHead) -> None:
+        """Put a head in the place of the one before."""
+        self._state.head = head
+
+    def append_leaf(self, leaf: LeafRow, nodes: Mapping[tuple[int, int], bytes]) -> None:
+        """Keep a leaf, and the hashes of the subtrees that it completes, by (level, position)."""
+        self._state.leaves.append(leaf)
+        self._state.nodes.update({**nodes, (0, leaf.position): leaf.leaf_hash})
+
+    def find_nodes(self, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """Give hashes of complete subtrees, by (level, position)."""
+        return _pick(self._state.nodes, wanted)
+
+    def leaves_from(self, position: int, limit: int) -> list[LeafRow]:
+        """Give the leaves from a place on, in order, at most `limit`."""
+        return self._state.leaves[position : position + limit]
+
+    def find_manifest_leaves(self, agencies: Collection[bytes]) -> dict[bytes, LeafRow]:
+        """Give the leaf of the newest manifest of each of these agencies, by agency."""
+        return {
+            leaf.agency: leaf
+            for leaf in self._state.leaves
+            if leaf.kind == MANIFEST_LEAF and leaf.agency in agencies
+        }
 
     def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
         """Remove what has expired, at most `limit` rows of each kind."""
@@ -252,9 +371,26 @@ class MemoryTransaction:
         others += _remove(
             state.enrolments, [k for k, when in state.enrolments.items() if when <= now]
         )
+        others += self._sweep_batches(now)
         others += _remove(state.lanes, [key for key in state.lanes if key[1] < oldest_week])
         others += _remove(state.weeks, [key for key in state.weeks if key[1] < oldest_week])
-        return Swept(len(expired[:limit]), others)
+        minute = now // MINUTE
+        swept = self.sweep_blobs(minute=minute, oldest_week=oldest_week, limit=BLOB_PIECE_ROWS)
+        return Swept(len(expired[:limit]), others, swept)
+
+    def mix(self, *, now: Instant | None, limit: int) -> int:
+        """Do nothing: there is no file whose order could tell anything."""
+        del now, limit
+        return 0
+
+    def _sweep_batches(self, now: Instant) -> int:
+        gone = 0
+        for device, held in list(self._state.batches.items()):
+            newest = held[-1:]
+            kept = tuple(each for each in held[:-1] if each[1].over_at > now) + newest
+            self._state.batches[device] = kept
+            gone += len(held) - len(kept)
+        return gone
 
     def _drop(self, keys: Iterator[tuple[bytes, int]] | list[tuple[bytes, int]]) -> None:
         for key in list(keys):

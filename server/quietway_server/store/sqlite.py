@@ -1,9 +1,10 @@
 """The store in one SQLite file: one writing transaction at a time, any number of readers beside it.
 
 Rules: every statement is SQLAlchemy Core with bound values. New envelopes are held back until the
-transaction ends and are then inserted in a random order, so that rows lying side by side say
-nothing about what was sent together. When the disk is full, a reserve beside the file is given up,
-so that acknowledging, which makes room, still works.
+transaction ends and are then inserted in a random order, and mixed with all others of their minute
+when it is over, so that rows lying side by side say nothing about what was sent together. When the
+disk is full, a reserve beside the file is given up, so that acknowledging, which makes room, still
+works.
 
 Spec: docs/spec/relay-protocol.md; docs/decisions/relay-storage.md.
 """
@@ -13,23 +14,25 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from secrets import SystemRandom
 from typing import TYPE_CHECKING, Final
 
 import sqlcipher3.dbapi2
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from quietway_schemas.envelope import Header
 from quietway_schemas.ids import EnvelopeId, MailboxId
 from quietway_schemas.instants import MINUTE, Instant
-from quietway_server.ports import Arrival, MailboxRow, StoredEnvelope, Swept
+from quietway_server.ports import BLOB_PIECE_ROWS, Arrival, MailboxRow, StoredEnvelope, Swept
 from quietway_server.store.database import READING, as_store_error, open_engine, prepare_schema
+from quietway_server.store.mixing import Fresh, mix_envelopes, mix_seen, shuffle
 from quietway_server.store.reserve import Reserve
-from quietway_server.store.sqlite_directory import SqliteDirectory
+from quietway_server.store.sqlite_blobs import SqliteBlobs
+from quietway_server.store.sqlite_log import SqliteLog
 from quietway_server.store.tables import (
     ENVELOPE_TABLES,
     enrolment_codes,
+    epoch_batches,
     lanes,
     mailboxes,
     seen,
@@ -42,6 +45,8 @@ from quietway_server.store.texts import (
     DONE_WITH,
     MAILBOX_COLUMNS,
     SEEN_KEY,
+    TAKEN_BACK,
+    Driver,
 )
 
 if TYPE_CHECKING:
@@ -50,8 +55,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-_SHUFFLE: Final = SystemRandom().shuffle
+    from quietway_server.ports import Held
 
+_SAME_DEVICE: Final = epoch_batches.alias("same_device")
+_NEWEST: Final = (
+    select(func.max(_SAME_DEVICE.c.issued))
+    .where(_SAME_DEVICE.c.device == epoch_batches.c.device)
+    .correlate(epoch_batches)
+    .scalar_subquery()
+)
 _LEFT: Final = (
     update(mailboxes)
     .where(mailboxes.c.mailbox == bindparam("of"))
@@ -77,6 +89,8 @@ class SqliteStore:
             # The one connection that writes: taking one from the pool for each group costs more
             # than the first ten rows.
             self._writing = self._engine.connect()
+            with self._writing.begin():
+                self._fresh = Fresh(Driver(self._writing))
         except BaseException:
             self._engine.dispose()
             raise
@@ -90,9 +104,11 @@ class SqliteStore:
         """Open the writing transaction; leaving it well commits durably, an exception undoes it."""
         try:
             with self._one_writer, self._writing.begin():
-                transaction = SqliteTransaction(self._writing)
+                transaction = SqliteTransaction(self._writing, self._fresh)
                 yield transaction
                 transaction.flush()
+            self._fresh.note(transaction.arrived)
+            self._fresh.forget(transaction.mixed)
         except (DBAPIError, sqlcipher3.dbapi2.Error) as error:
             raise as_store_error(getattr(error, "orig", error)) from None
 
@@ -102,7 +118,7 @@ class SqliteStore:
         try:
             connection = self._find_reader()
             with connection.begin():
-                yield SqliteTransaction(connection)
+                yield SqliteTransaction(connection, self._fresh)
         except (DBAPIError, sqlcipher3.dbapi2.Error) as error:
             raise as_store_error(getattr(error, "orig", error)) from None
 
@@ -145,11 +161,19 @@ class SqliteStore:
         self._engine.dispose()
 
 
-class SqliteTransaction(SqliteDirectory):
-    """One transaction on the file."""
+class SqliteTransaction(SqliteBlobs, SqliteLog):
+    """One transaction on the file.
 
-    def __init__(self, connection: Connection) -> None:
+    Attributes:
+        arrived: What came in it.
+        mixed: The memory of what came before that was put into another order.
+    """
+
+    def __init__(self, connection: Connection, fresh: Fresh) -> None:
         super().__init__(connection)
+        self.arrived: list[Arrival] = []
+        self.mixed: list[tuple[bytes, bytes]] = []
+        self._fresh = fresh
         self._held_back: list[Arrival] = []
 
     def find_mailboxes(self, wanted: Collection[bytes]) -> dict[bytes, MailboxRow]:
@@ -172,8 +196,11 @@ class SqliteTransaction(SqliteDirectory):
         """Remember that envelopes came and move their mailboxes; the rows follow at the end."""
         if not arrivals:
             return
+        self.arrived.extend(arrivals)
         self._held_back.extend(arrivals)
-        self._driver.insert(seen, [_seen_row(arrival) for arrival in arrivals])
+        memory = [_seen_row(arrival) for arrival in arrivals]
+        shuffle(memory)
+        self._driver.insert(seen, memory)
         # Numbers grow within a mailbox, so the last one that is met is the latest.
         latest = {arrival.record.header.mailbox.value: arrival.seq for arrival in arrivals}
         more = Counter(arrival.record.header.mailbox.value for arrival in arrivals)
@@ -182,14 +209,23 @@ class SqliteTransaction(SqliteDirectory):
     def flush(self) -> None:
         """Insert the envelopes that were held back, in a random order."""
         held_back, self._held_back = self._held_back, []
-        _SHUFFLE(held_back)
         for envelope_class, table in ENVELOPE_TABLES.items():
             rows = [
                 _envelope_row(arrival)
                 for arrival in held_back
                 if arrival.record.header.class_ is envelope_class
             ]
-            self._driver.insert(table, rows)
+            shuffle(rows)
+            numbered = [(self._fresh.number(envelope_class), *row) for row in rows]
+            self._driver.insert(table, numbered)
+
+    def mix(self, *, now: Instant | None, limit: int) -> int:
+        """Put rows of minutes that are over into a random order, at most `limit` of each kind."""
+        self.flush()
+        keys = self._fresh.choose(now=now, limit=limit)
+        mix_seen(self._driver, keys)
+        self.mixed.extend(keys)
+        return max(len(keys), mix_envelopes(self._driver, now=now, limit=limit))
 
     def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
         """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""
@@ -213,6 +249,37 @@ class SqliteTransaction(SqliteDirectory):
         gone = sum(self._driver.change(text, rows) for text in DONE_WITH)
         self._driver.change(ACKNOWLEDGED, [(runs[-1][1], gone, mailbox)])
 
+    def find_numbers(
+        self, wanted: Collection[tuple[bytes, bytes]]
+    ) -> dict[tuple[bytes, bytes], int]:
+        """Give the numbers of envelopes that wait, by (mailbox, envelope id).
+
+        Only for ids that came here: no index leads to one, so a mailbox is looked through.
+        """
+        self.flush()
+        named: dict[bytes, list[bytes]] = {}
+        for of, envelope in self.find_seen(wanted):
+            named.setdefault(of, []).append(envelope)
+        return {
+            (of, envelope): seq
+            for of, ids in named.items()
+            for table in ENVELOPE_TABLES.values()
+            for envelope, seq in self._connection.execute(
+                select(table.c.envelope_id, table.c.seq).where(
+                    table.c.mailbox == of, table.c.envelope_id.in_(ids)
+                )
+            )
+        }
+
+    def withdraw(self, held: Held) -> bool:
+        """Delete an envelope if it stands there with that id and hash; tell whether it did."""
+        self.flush()
+        row = (held.mailbox, held.seq, held.envelope_id, held.withdraw_hash)
+        if not any(self._driver.change(text, [row]) for text in TAKEN_BACK):
+            return False
+        self._connection.execute(_LEFT, {"of": held.mailbox, "gone": 1})
+        return True
+
     def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
         """Replace the witness of a mailbox, and what its hello was answered."""
         self._connection.execute(
@@ -231,11 +298,17 @@ class SqliteTransaction(SqliteDirectory):
         others = self._sweep_seen(minute, limit)
         for statement in (
             delete(enrolment_codes).where(enrolment_codes.c.expires_minute <= minute),
+            delete(epoch_batches).where(
+                epoch_batches.c.over_minute <= minute,
+                # The newest of a device stays: freshness is counted by it.
+                epoch_batches.c.issued < _NEWEST,
+            ),
             delete(lanes).where(lanes.c.week < oldest_week),
             delete(weeks_of_lanes).where(weeks_of_lanes.c.week < oldest_week),
         ):
             others += self._connection.execute(statement).rowcount
-        return Swept(envelopes, others)
+        swept = self.sweep_blobs(minute=minute, oldest_week=oldest_week, limit=BLOB_PIECE_ROWS)
+        return Swept(envelopes, others, swept)
 
     def _sweep_envelopes(self, table: Table, minute: int, limit: int) -> int:
         rows = self._connection.execute(

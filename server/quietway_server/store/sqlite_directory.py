@@ -1,16 +1,17 @@
 """The half of a SQLite transaction that holds the directory and the lanes.
 
-Rules: the newest of everything and nothing older. When a device leaves its manifest, everything of
-it goes in the same transaction: keys, mailbox, envelopes, and the memory of what came.
+Rules: the newest manifest and nothing older; of a device's batches those that are kept are for the
+service to say. When a device leaves its manifest, everything of it goes in the same transaction:
+keys, mailbox, envelopes, and the memory of what came.
 
-Spec: docs/spec/relay-protocol.md, "The directory".
+Spec: docs/spec/directory.md.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 
 from quietway_schemas.instants import MINUTE, Instant
 from quietway_server.ports import (
@@ -30,6 +31,8 @@ from quietway_server.store.tables import (
     lanes,
     mailboxes,
     manifests,
+    removed_agencies,
+    removed_devices,
     seen,
     weeks_of_lanes,
 )
@@ -66,15 +69,23 @@ class SqliteDirectory:
         )
 
     def is_code_taken(self, agency_code: str, *, by_other_than: bytes) -> bool:
-        """Tell whether another agency bears this code."""
-        return (
+        """Tell whether another agency bears this code, or bore it when it was removed."""
+        return any(
             self._connection.execute(
-                select(manifests.c.version).where(
-                    manifests.c.agency_code == agency_code, manifests.c.agency != by_other_than
+                select(table.c.agency).where(
+                    table.c.agency_code == agency_code, table.c.agency != by_other_than
                 )
             ).first()
             is not None
+            for table in (manifests, removed_agencies)
         )
+
+    def find_by_code(self, agency_code: str) -> bytes | None:
+        """Give the agency that bears a code now, or None."""
+        found: bytes | None = self._connection.execute(
+            select(manifests.c.agency).where(manifests.c.agency_code == agency_code)
+        ).scalar_one_or_none()
+        return found
 
     def find_devices(self, wanted: Collection[bytes]) -> dict[bytes, DeviceRow]:
         """Give the certified devices among these, by id."""
@@ -102,42 +113,128 @@ class SqliteDirectory:
         self._replace_mailboxes(row.agency, held, certified)
         return sorted(device.mailbox for device in set(held) - set(certified))
 
-    def find_epoch_batch(self, device: bytes) -> EpochBatchRow | None:
-        """Give a device's newest epoch batch."""
-        row = self._connection.execute(
-            select(epoch_batches).where(epoch_batches.c.device == device)
-        ).one_or_none()
-        if row is None:
-            return None
-        return EpochBatchRow(row.device, row.agency, row.issued, row.payload, row.signature)
+    def find_epoch_batches(self, device: bytes) -> list[EpochBatchRow]:
+        """Give a device's epoch batches, oldest first."""
+        rows = self._connection.execute(
+            select(epoch_batches)
+            .where(epoch_batches.c.device == device)
+            .order_by(epoch_batches.c.issued)
+        )
+        return [
+            EpochBatchRow(
+                row.device,
+                row.agency,
+                row.issued,
+                row.over_minute * MINUTE,
+                row.payload,
+                row.signature,
+            )
+            for row in rows
+        ]
 
-    def replace_epoch_batch(self, row: EpochBatchRow) -> None:
-        """Put an epoch batch in the place of the one before."""
-        self._connection.execute(delete(epoch_batches).where(epoch_batches.c.device == row.device))
+    def add_epoch_batch(self, row: EpochBatchRow, *, dropping: Collection[Instant]) -> None:
+        """Put an epoch batch beside the others of its device, without those issued then."""
+        self._connection.execute(
+            delete(epoch_batches).where(
+                epoch_batches.c.device == row.device, epoch_batches.c.issued.in_(list(dropping))
+            )
+        )
         self._connection.execute(
             insert(epoch_batches).values(
                 device=row.device,
-                agency=row.agency,
                 issued=row.issued,
+                agency=row.agency,
+                over_minute=row.over_at // MINUTE,
                 payload=row.payload,
                 signature=row.signature,
                 change=self._next_change(),
             )
         )
 
-    def feed_after(self, after: int, limit: int) -> list[FeedRow]:
-        """Give the entries that changed after a number, in order of change, at most `limit`."""
+    def feed_after(self, after: int, limit: int, *, soft_bytes: int) -> list[FeedRow]:
+        """Give the entries that changed after a number, in order of change."""
+        # Their lengths first: what does not fit on a page is not read.
+        through = self._find_end(after, limit, soft_bytes)
         found = [
             FeedRow(row.change, kind, row.agency, row.payload, row.signature)
             for kind, table in (("manifest", manifests), ("epochs", epoch_batches))
             for row in self._connection.execute(
-                select(table.c.change, table.c.agency, table.c.payload, table.c.signature)
+                select(table.c.change, table.c.agency, table.c.payload, table.c.signature).where(
+                    table.c.change > after, table.c.change <= through
+                )
+            )
+        ]
+        found += [
+            FeedRow(row.change, "removed", row.agency, b"", b"")
+            for row in self._connection.execute(
+                select(removed_agencies.c.change, removed_agencies.c.agency).where(
+                    removed_agencies.c.change > after, removed_agencies.c.change <= through
+                )
+            )
+        ]
+        return sorted(found, key=lambda entry: entry.change)
+
+    def _find_end(self, after: int, limit: int, soft_bytes: int) -> int:
+        """Give the number that a page ends with."""
+        lengths: list[tuple[int, int]] = []
+        for table in (manifests, epoch_batches, removed_agencies):
+            length = func.length(table.c.payload) if "payload" in table.c else literal(0)
+            rows = self._connection.execute(
+                select(table.c.change, length)
                 .where(table.c.change > after)
                 .order_by(table.c.change)
                 .limit(limit)
             )
-        ]
-        return sorted(found, key=lambda entry: entry.change)[:limit]
+            lengths += [(change, size) for change, size in rows]
+        end, room = after, soft_bytes
+        for change, size in sorted(lengths)[:limit]:
+            end, room = change, room - size
+            if room <= 0:
+                break
+        return end
+
+    def remove_agency(self, agency: bytes) -> list[bytes]:
+        """End an agency's place, for good."""
+        held = self._find_devices_of(agency)
+        manifest = self.find_manifest(agency)
+        if manifest is None:
+            return []
+        self._connection.execute(
+            insert(removed_agencies).values(
+                agency=agency, agency_code=manifest.agency_code, change=self._next_change()
+            )
+        )
+        if held:
+            self._connection.execute(
+                insert(removed_devices),
+                [{"device": each.device, "identity_key": each.identity_key} for each in held],
+            )
+        self._replace_devices(agency, held, [])
+        self._replace_mailboxes(agency, held, [])
+        for table in (manifests, weeks_of_lanes, lanes):
+            self._connection.execute(delete(table).where(table.c.agency == agency))
+        return sorted(device.mailbox for device in held)
+
+    def count_devices(self, agency: bytes) -> int:
+        """Count an agency's certified devices."""
+        return len(self._find_devices_of(agency))
+
+    def latest_removal(self) -> int:
+        """Give the number of the last removal in the order of changes, 0 where there was none."""
+        latest = self._connection.execute(select(func.max(removed_agencies.c.change)))
+        return int(latest.scalar_one() or 0)
+
+    def is_agency_removed(self, agency: bytes) -> bool:
+        """Tell whether an agency was removed."""
+        wanted = select(removed_agencies.c.change).where(removed_agencies.c.agency == agency)
+        return self._connection.execute(wanted).first() is not None
+
+    def find_removed_devices(self, wanted: Collection[bytes]) -> dict[bytes, bytes]:
+        """Give the identity keys of those among these devices whose agency was removed."""
+        rows = self._connection.execute(
+            select(removed_devices).where(removed_devices.c.device.in_(list(wanted)))
+        )
+        return {row.device: row.identity_key for row in rows}
 
     def add_enrolment(self, digest: bytes, expires: Instant) -> None:
         """Keep the hash of an enrolment code."""
@@ -157,7 +254,7 @@ class SqliteDirectory:
 
     def find_lanes(self, wanted: Collection[tuple[bytes, str, bytes]]) -> list[LaneRow]:
         """Give the lanes that exist among these, by (agency, week, hash of a capability)."""
-        columns = (*LANE_KEY, lanes.c.used)
+        columns = (*LANE_KEY, lanes.c.used, lanes.c.kind)
         return [LaneRow(*row) for row in self._driver.find(columns, LANE_KEY, wanted)]
 
     def count_uses(self, uses: Mapping[LaneRow, int]) -> None:

@@ -39,7 +39,9 @@ UNTIL_FETCHED: Final = "until acknowledged, or its class's life is over"
 UNTIL_EXPIRED: Final = "until its class's life is over"
 WHILE_CERTIFIED: Final = "while a current manifest certifies the device"
 WHILE_NEWEST: Final = "until the next version replaces it"
+WHILE_LIVE: Final = "until its epochs are over and it is not the device's newest"
 FOR_WEEKS: Final = "until one week after its week"
+FOR_A_BLOB: Final = "30 d from its last part, 24 h where it is not whole, or until deleted"
 ALWAYS: Final = "as long as the relay"
 
 
@@ -73,7 +75,7 @@ def _envelope_table(name: str, sealed_bytes: int) -> Table:
             # SQLite makes only an INTEGER its row id; any database counts it up by itself.
             BigInteger().with_variant(Integer, "sqlite"),
             primary_key=True,
-            comment="Row number; rows are shuffled within a commit.",
+            comment="Row number; rows of one minute are mixed when it is over.",
             info={"kept": kept},
         ),
         _column("mailbox", LargeBinary(16), "Where the envelope goes.", kept),
@@ -172,15 +174,34 @@ devices = Table(
 epoch_batches = Table(
     "epoch_batches",
     metadata,
-    _column("device", LargeBinary(16), "Whose public keys these are.", WHILE_CERTIFIED, key=True),
-    _column("agency", LargeBinary(16), "The device's agency.", WHILE_CERTIFIED),
-    _column("issued", BigInteger(), "As signed inside: must grow.", WHILE_NEWEST),
-    _column(
-        "payload", LargeBinary(), "What the device signed, to be served as it is.", WHILE_NEWEST
-    ),
-    _column("signature", LargeBinary(64), "The device's signature.", WHILE_NEWEST),
-    _column("change", BigInteger(), "Its place in the order of changes.", WHILE_NEWEST),
+    _column("device", LargeBinary(16), "Whose public keys these are.", WHILE_LIVE, key=True),
+    _column("issued", BigInteger(), "As signed inside: must grow.", WHILE_LIVE, key=True),
+    _column("agency", LargeBinary(16), "The device's agency.", WHILE_LIVE),
+    _column("over_minute", BigInteger(), "When its last epoch is over.", WHILE_LIVE),
+    _column("payload", LargeBinary(), "What the device signed, to be served as it is.", WHILE_LIVE),
+    _column("signature", LargeBinary(64), "The device's signature.", WHILE_LIVE),
+    _column("change", BigInteger(), "Its place in the order of changes.", WHILE_LIVE),
     Index("epoch_batches_by_change", "change", unique=True),
+    Index("epoch_batches_by_end", "over_minute"),
+)
+
+removed_agencies = Table(
+    "removed_agencies",
+    metadata,
+    _column("agency", LargeBinary(16), "An agency that the operator removed.", ALWAYS, key=True),
+    _column("agency_code", String(16), "Its code, which nobody may take.", ALWAYS),
+    _column("change", BigInteger(), "Its place in the order of changes.", ALWAYS),
+    Index("removed_agencies_by_code", "agency_code", unique=True),
+    Index("removed_agencies_by_change", "change", unique=True),
+)
+
+removed_devices = Table(
+    "removed_devices",
+    metadata,
+    _column(
+        "device", LargeBinary(16), "A device of one: nobody may take its id.", ALWAYS, key=True
+    ),
+    _column("identity_key", LargeBinary(32), "Lets it read what became of its agency.", ALWAYS),
 )
 
 feed = Table(
@@ -188,6 +209,45 @@ feed = Table(
     metadata,
     _column("id", SmallInteger(), "Always 1: there is one row.", ALWAYS, key=True),
     _column("latest_change", BigInteger(), "How many changes the directory has seen.", ALWAYS),
+)
+
+log_leaves = Table(
+    "log_leaves",
+    metadata,
+    _column(
+        "position",
+        # SQLite keeps rows in the order of an INTEGER key, and needs no index for it.
+        BigInteger().with_variant(Integer, "sqlite"),
+        "Its place in the log, from 0.",
+        ALWAYS,
+        key=True,
+    ),
+    _column("kind", SmallInteger(), "1 a manifest, 2 a removal by the operator.", ALWAYS),
+    _column("nonce", LargeBinary(32), "Keeps the leaf's hash from being guessed.", ALWAYS),
+    _column("agency", LargeBinary(16), "In whose name the leaf stands.", ALWAYS),
+    _column("manifest_hash", LargeBinary(32), "Which version was published.", ALWAYS),
+    _column("leaf_hash", LargeBinary(32), "The leaf's node in the tree.", ALWAYS),
+    Index("log_leaves_by_agency", "agency", "position"),
+)
+
+log_nodes = Table(
+    "log_nodes",
+    metadata,
+    _column(
+        "level", SmallInteger(), "How high the node stands above the leaves.", ALWAYS, key=True
+    ),
+    _column("position", BigInteger(), "Its place within its level.", ALWAYS, key=True),
+    _column("hash", LargeBinary(32), "Of a complete subtree, for proofs.", ALWAYS),
+    sqlite_with_rowid=False,
+)
+
+log_head = Table(
+    "log_head",
+    metadata,
+    _column("id", SmallInteger(), "Always 1: there is one row.", ALWAYS, key=True),
+    _column("size", BigInteger(), "How many leaves the log has.", ALWAYS),
+    _column("root", LargeBinary(32), "Of the tree of that size.", ALWAYS),
+    _column("checkpoint", String(400), "Both, signed, as they are served.", ALWAYS),
 )
 
 weeks_of_lanes = Table(
@@ -213,6 +273,37 @@ lanes = Table(
     ),
     _column("kind", String(8), "normal or crisis.", FOR_WEEKS),
     _column("used", Integer(), "How many envelopes came through: the limit of a lane.", FOR_WEEKS),
+    Index("lanes_by_digest", "digest"),
+)
+
+lane_blobs = Table(
+    "lane_blobs",
+    metadata,
+    _column("week", String(8), "The ISO week.", FOR_WEEKS, key=True),
+    _column("digest", LargeBinary(32), "The hash of a capability.", FOR_WEEKS, key=True),
+    _column("charged_bytes", BigInteger(), "What blobs took: a limit of a lane.", FOR_WEEKS),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    _column("blob", LargeBinary(16), "Random id.", FOR_A_BLOB, key=True),
+    _column("opening_hash", LargeBinary(32), "Whoever shows its preimage fetches.", FOR_A_BLOB),
+    _column(
+        "writer_hash", LargeBinary(32), "Whoever shows its preimage writes, deletes.", FOR_A_BLOB
+    ),
+    _column("total_bytes", BigInteger(), "Its padded, sealed size.", FOR_A_BLOB),
+    _column("stored_bytes", BigInteger(), "Where its writer goes on.", FOR_A_BLOB),
+    _column("expires_minute", BigInteger(), "When to drop it.", FOR_A_BLOB),
+    Index("blobs_by_expiry", "expires_minute", "total_bytes"),
+)
+
+blob_chunks = Table(
+    "blob_chunks",
+    metadata,
+    _column("blob", LargeBinary(16), "The blob.", FOR_A_BLOB, key=True),
+    _column("number", Integer(), "Which 64 KiB of it.", FOR_A_BLOB, key=True),
+    _column("chunk", LargeBinary(65_536), "Sealed bytes, unreadable here.", FOR_A_BLOB),
 )
 
 enrolment_codes = Table(

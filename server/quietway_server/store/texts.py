@@ -88,6 +88,18 @@ DONE_WITH: Final = tuple(
     for table in ENVELOPE_TABLES.values()
 )
 """Takes (mailbox, lowest number, highest number)."""
+TAKEN_BACK: Final = tuple(
+    write(
+        delete(table).where(
+            table.c.mailbox == bindparam("of"),
+            table.c.seq == bindparam("number"),
+            table.c.envelope_id == bindparam("named"),
+            table.c.withdraw_hash == bindparam("digest"),
+        )
+    )
+    for table in ENVELOPE_TABLES.values()
+)
+"""Takes (mailbox, number, envelope id, withdraw hash)."""
 ACKNOWLEDGED: Final = write(
     update(mailboxes)
     .values(
@@ -148,7 +160,7 @@ class Driver:
 
         Args:
             table: The table.
-            rows: Values in the order of its columns, without a row id.
+            rows: Values in the order of its columns.
         """
         at = 0
         while at < len(rows):
@@ -160,7 +172,7 @@ class Driver:
 
 @cache
 def _write_insert(table: Table, count: int) -> str:
-    names = [column.name for column in table.columns if column.name != "id"]
+    names = [column.name for column in table.columns]
     # A row that breaks a rule undoes the whole transaction, so that SQLite need not keep a copy of
     # each page for undoing this one statement.
     rows = insert(table).prefix_with("OR FAIL").values([dict.fromkeys(names, 0)] * count)

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
     from quietway.client import AsyncClient
-    from quietway.ports import Arrival, Delete, Mailbox, Relay, Welcome
+    from quietway.ports import Arrival, BlobPart, BlobStored, Delete, Mailbox, Relay, Welcome
     from quietway.testing.relay import InMemoryRelay
     from quietway_crypto.signing import SigningKey
     from quietway_schemas.directory import DirectoryPage, SignedObject
     from quietway_schemas.ids import AgencyId, DeviceId
     from quietway_schemas.instants import Instant
+    from quietway_schemas.log import LogLeaves
+    from quietway_schemas.withdrawal import Slip
 
 FULL = "the disk is full"
 GONE = "the relay is gone"
@@ -135,6 +137,9 @@ class FaultyRelay:
     async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
         await self._fate.run(lambda: self._relay.submit(capability, records), of_store=False)
 
+    async def withdraw(self, slips: Sequence[Slip]) -> list[bool]:
+        return await self._fate.run(lambda: self._relay.withdraw(slips), of_store=False)
+
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
     ) -> Mailbox:
@@ -163,8 +168,37 @@ class FaultyRelay:
     async def put_lanes(self, week: str, signed: SignedObject) -> None:
         await self._fate.run(lambda: self._relay.put_lanes(week, signed), of_store=False)
 
-    async def directory(self, after: int) -> DirectoryPage:
-        return await self._fate.run(lambda: self._relay.directory(after), of_store=False)
+    async def directory(self, after: int, *, log_size: int = 0) -> DirectoryPage:
+        return await self._fate.run(
+            lambda: self._relay.directory(after, log_size=log_size), of_store=False
+        )
+
+    async def log_checkpoint(self) -> str:
+        return await self._fate.run(self._relay.log_checkpoint, of_store=False)
+
+    async def log_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        return await self._fate.run(lambda: self._relay.log_consistency(old, new), of_store=False)
+
+    async def log_leaves(self, after: int) -> LogLeaves:
+        return await self._fate.run(lambda: self._relay.log_leaves(after), of_store=False)
+
+    async def put_blob_part(self, capability: bytes, part: BlobPart) -> BlobStored:
+        return await self._fate.run(
+            lambda: self._relay.put_blob_part(capability, part), of_store=False
+        )
+
+    async def blob_status(self, blob_id: bytes, writer: bytes) -> BlobStored | None:
+        return await self._fate.run(
+            lambda: self._relay.blob_status(blob_id, writer), of_store=False
+        )
+
+    async def get_blob(self, blob_id: bytes, opening: bytes, *, first: int, last: int) -> bytes:
+        return await self._fate.run(
+            lambda: self._relay.get_blob(blob_id, opening, first=first, last=last), of_store=False
+        )
+
+    async def delete_blob(self, blob_id: bytes, writer: bytes) -> None:
+        await self._fate.run(lambda: self._relay.delete_blob(blob_id, writer), of_store=False)
 
     async def read_clock(self) -> Instant:
         return await self._fate.run(self._relay.read_clock, of_store=False)

@@ -96,7 +96,9 @@ async def receive_live_with_a_clock_that_jumps(agencies: Agencies) -> tuple[Asyn
     hospital = await agencies.found(HOSPITAL, clock=clock)
     await invite(shelter, hospital)
     await invite(hospital, shelter)
-    await shelter.sync()
+    # Each has its lane already, so that following is connected at once.
+    for client in (shelter, hospital, shelter, hospital):
+        await client.sync()
     seen: list[Event] = []
 
     async def follow() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.client_sdk.agencies import HOSPITAL, SHELTER, Agencies
 from tests.controls import without
+from tests.logged_pages import serve_logged
 from tests.second_device import add_device, take_away
 
 from quietway.engine.codec import write_row
@@ -260,7 +261,7 @@ async def _age(agencies: Agencies, shelter: AsyncClient) -> tuple[bytes, int]:
     old = SignedObject(payload=b'{"agency_code":"HARBOR","version":1}', signature=bytes(64))
     held = agencies.relay.books._manifests[shelter.agency_id]
     agencies.relay.books._manifests[shelter.agency_id] = ProvedManifest(old, held.manifest)
-    agencies.relay.books._enter("manifest", shelter.agency_id, None, old)
+    serve_logged(agencies.relay.books, shelter.agency_id, old)
     row = write_row(payload=old.payload, signature=old.signature, version=1, confirmed=True)
     directory = [
         Delete("directory", found.key)

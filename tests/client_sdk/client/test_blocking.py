@@ -11,8 +11,9 @@ import pytest
 from tests.client_sdk.agencies import HOSPITAL, SHELTER, WHOLE_REFERRAL
 
 from quietway import AsyncClient, AsyncLockedDevice, Client, LockedDevice, Received, Sent
-from quietway.blocking.faces import Messages, Partners, Referrals, Status
+from quietway.blocking.faces import Attachments, Messages, Partners, Referrals, Status
 from quietway.content import MessageText
+from quietway.faces.attachments import AsyncAttachments
 from quietway.faces.messages import AsyncMessages
 from quietway.faces.partners import AsyncPartners
 from quietway.faces.referrals import AsyncReferrals
@@ -31,6 +32,7 @@ PAIRS = [
     (Referrals, AsyncReferrals),
     (Status, AsyncStatus),
     (Messages, AsyncMessages),
+    (Attachments, AsyncAttachments),
     (Devices, AsyncDevices),
     (Agency, AsyncAgency),
     (LockedDevice, AsyncLockedDevice),

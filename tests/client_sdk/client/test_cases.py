@@ -59,8 +59,12 @@ async def test_no_agency_sees_who_else_was_told_of_a_case(agencies: Agencies) ->
     for client in (hospital, police):
         await client.sync()
         conversations |= {held.conversation for held in await client.inbox()}
-        for devices in client._agent.state.audiences.values():
-            assert set(devices) <= {shelter.device_id, client.device_id}
+        told = [set(held) for held in client._agent.state.audiences.values()]
+        assert {shelter.device_id, client.device_id} in told
+        # The two are partners as well, and write to one another.
+        assert not any(
+            {hospital.device_id, police.device_id, shelter.device_id} <= held for held in told
+        )
     assert len(conversations) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from tests.client_sdk.agencies import HOSPITAL, POLICE, SHELTER, WHOLE_REFERRAL,
 
 from quietway.content import MessageText, ReferralPacket
 from quietway.errors import (
+    AnotherLog,
     ClockError,
     ContentRefused,
     DirectoryStale,
@@ -25,6 +27,7 @@ from quietway.events import ConnectionBack, ConnectionLost, DeadLettered, Receiv
 from quietway.partners import Invitation
 from quietway.reports import SyncProgress
 from quietway.testing.clock import FakeClock
+from quietway.testing.relay_log import RelayLog
 
 if TYPE_CHECKING:
     from quietway.client import AsyncClient
@@ -281,17 +284,40 @@ async def test_a_message_written_with_a_wrong_clock_waits(agencies: Agencies) ->
 async def test_an_invitation_with_another_root_key_is_refused(agencies: Agencies) -> None:
     shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
     theirs = await hospital.partners.invite("again")
-    forged = Invitation(
-        relay=theirs.relay,
-        agency_id=theirs.agency_id,
-        agency_code=theirs.agency_code,
-        root_key=shelter._agent.keyring.listen.public,
-        partner=theirs.partner,
-        lane=theirs.lane,
-    )
+    forged = replace(theirs, root_key=shelter._agent.keyring.listen.public)
     with pytest.raises(IdentityChanged):
         await shelter.partners.add(forged)
     assert (await shelter.messages.send("Still there?", to="MERCY")).state == "stored_at_relay"
+
+
+async def test_an_invitation_of_another_log_is_refused_and_nothing_is_taken_in(
+    agencies: Agencies,
+) -> None:
+    shelter, hospital = await agencies.found(SHELTER), await agencies.found(HOSPITAL)
+    theirs = await hospital.partners.invite("Harbor")
+    other = RelayLog(b"the seed of another relay's log.")
+    for forged in (
+        replace(theirs, log_key=other.log_key, checkpoint=other.checkpoint().note),
+        # Under the right name, with another key's signature.
+        replace(theirs, checkpoint=other.checkpoint().note),
+    ):
+        with pytest.raises(AnotherLog) as refused:
+            await shelter.partners.add(Invitation.from_text(forged.to_text()))
+        assert refused.value.shown_by == "invitation"
+    assert await shelter.partners.list() == []
+    assert hospital.agency_id not in shelter._agent.directory.pinned()
+
+
+async def test_an_invitation_of_the_first_format_is_read_and_a_new_one_is_asked_for(
+    agencies: Agencies,
+) -> None:
+    shelter, hospital = await agencies.found(SHELTER), await agencies.found(HOSPITAL)
+    theirs = await hospital.partners.invite("Harbor")
+    former = Invitation.from_text(replace(theirs, log_key=b"", checkpoint="").to_text())
+    assert not former.has_log
+    with pytest.raises(ContentRefused, match="former version: ask for a new one"):
+        await shelter.partners.add(former)
+    assert await shelter.partners.list() == []
 
 
 async def test_an_invitation_survives_its_one_line(agencies: Agencies) -> None:

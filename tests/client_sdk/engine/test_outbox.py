@@ -14,6 +14,7 @@ from quietway.engine.inputs import (
     Addressee,
     Compose,
     Flush,
+    Forgotten,
     Parcel,
     Rejected,
     Sealed,
@@ -246,18 +247,38 @@ def test_an_audience_that_somebody_never_got_is_introduced_again() -> None:
     assert len(live) == 1
 
 
-def test_only_the_newest_messages_stay_in_the_outbox_after_they_went_out() -> None:
-    state = begin()
-    for number in range(1, SHOWN_STORED + 6):
+def store_many(state: State, first: int, last: int) -> State:
+    """Say messages, each of which the relay then has on disk."""
+    for number in range(first, last + 1):
         state, _ = address(compose(state, number), number)
-        entry = entry_of(state, number)
-        stored = tuple(replace(held, progress=Progress.STORED) for held in entry.deliveries)
-        almost = (replace(stored[0], progress=Progress.SEALED, record=b"r"), *stored[1:])
-        state = replace(
-            state, outbox={**state.outbox, entry.local_id: replace(entry, deliveries=almost)}
-        )
-        parcel = Parcel(entry.local_id, almost[0].device, b"r")
-        state, _ = step(state, Accepted(START, (parcel,)))
+        state = store_one(state, number)
+    return state
+
+
+def store_one(state: State, number: int) -> State:
+    entry = entry_of(state, number)
+    stored = tuple(replace(held, progress=Progress.STORED) for held in entry.deliveries)
+    almost = (replace(stored[0], progress=Progress.SEALED, record=b"r"), *stored[1:])
+    state = replace(
+        state, outbox={**state.outbox, entry.local_id: replace(entry, deliveries=almost)}
+    )
+    return step(state, Accepted(START, (Parcel(entry.local_id, almost[0].device, b"r"),)))[0]
+
+
+def test_only_the_newest_messages_stay_in_the_outbox_after_they_went_out() -> None:
+    state = store_many(begin(), 1, SHOWN_STORED + 5)
     messages = [held for held in state.outbox.values() if held.kind != AUDIENCE_KIND]
     assert len(messages) == SHOWN_STORED
     assert max(int.from_bytes(held.local_id, "big") for held in messages) == SHOWN_STORED + 5
+
+
+def test_a_message_stays_while_what_was_split_off_it_waits() -> None:
+    """By it the rest is found: what a person takes back later must not go out after all."""
+    ours = tuple(held for held in EVERYONE if held.agency != OTHERS)
+    state, _ = address(compose(begin()), devices=ours, absent=(OTHERS,))
+    (rest,) = [held for held in state.outbox.values() if held.to == (OTHERS,)]
+    state = store_many(store_one(state, 1), 2, SHOWN_STORED + 5)
+    assert entry_of(state).settled
+    assert rest.local_id in state.outbox
+    state = store_many(step(state, Forgotten(START, frozenset({rest.local_id})))[0], 900, 900)
+    assert (1).to_bytes(16, "big") not in state.outbox

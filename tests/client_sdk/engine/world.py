@@ -35,6 +35,7 @@ from quietway.engine.inputs import (
 from quietway.engine.step import step
 from quietway.ports import Delete, Put, Row
 from quietway.sealing import Opened, hash_core, name_message
+from quietway_schemas.content.receipt import is_receipt
 from quietway_schemas.content.registry import parse_content
 from quietway_schemas.envelope import Core, EnvelopeClass, Header
 from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, EnvelopeId, MailboxId
@@ -99,7 +100,8 @@ class Device:
                 inputs.append(self._seal(effect))
             case RecordReceived():
                 assert not effect.evidence
-                self.shown.append(effect.opened.message_id.value)
+                if not is_receipt(effect.opened.content.type):
+                    self.shown.append(effect.opened.message_id.value)
             case RecordSent() | Reopen():
                 pass
             case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.controls import without
 from tests.gallery.parties import NOW
-from tests.gallery.vouching import House, batch, pinned, serve
+from tests.gallery.vouching import House, batch, pinned, rows_of, serve
 
 from quietway.errors import DirectoryRefused
 from quietway.keyring.trust import Directory
@@ -89,7 +89,7 @@ def test_how_a_device_stands_is_remembered_for_good(how: str) -> None:
     assert serve(directory, HOUSE.agency, second) == ()
     third = HOUSE.manifest(DESK, after=second, now=NOW + DEPARTED_KEPT_MS)
     assert serve(directory, HOUSE.agency, third) == ()
-    for known in (directory, Directory.restore(directory.rows())):
+    for known in (directory, Directory.restore(rows_of(directory))):
         standing = known.standing(HOUSE.agency, PHONE.device)
         assert (standing.name, standing.at) == (how, NOW)
         assert known.standing(HOUSE.agency, TABLET.device).name == "unknown"

@@ -17,10 +17,10 @@ from quietway_crypto.encoding import (
     TAG_WEEK_OF_LANES,
 )
 from quietway_crypto.lanes import derive_capability, derive_lane, hash_capability
+from quietway_crypto.secret import Secret
 from quietway_crypto.signing import verify
 from quietway_schemas.directory import MAX_PAYLOAD_BYTES, EpochBatch, Manifest, WeekOfLanes
 from quietway_schemas.envelope import EnvelopeClass
-from quietway_schemas.errors import ContentError
 from quietway_schemas.instants import DAY, HOUR, iso_week
 
 FLASH, CASE = EnvelopeClass.FLASH, EnvelopeClass.CASE
@@ -93,17 +93,19 @@ def test_only_epochs_whose_seeds_are_held_are_published(device: Device) -> None:
     assert held < {epoch for class_, epoch in wanted_epochs(later) if class_ is FLASH}
 
 
-def test_a_batch_without_any_seed_is_refused(device: Device) -> None:
-    with pytest.raises(ContentError):
-        build_epoch_batch(device.keyring, 1, bytes(32), now=START)
+def test_a_batch_without_any_seed_lists_nothing_and_vouches_all_the_same(device: Device) -> None:
+    signed = build_epoch_batch(device.keyring, 1, bytes(32), now=START, replaces=False)
+    batch = EpochBatch.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES)
+    assert (batch.epochs, batch.replaces, batch.manifest_version) == ((), None, 1)
+    assert b"replaces" not in signed.payload
 
 
-def test_a_week_of_lanes_opens_for_each_partner_and_for_the_agency_itself(device: Device) -> None:
+def test_a_week_of_lanes_opens_for_each_lane_it_is_made_of(device: Device) -> None:
     signed = device.sign_lanes(WEEK_NAME)
     verify(device.keyring.identity.public, TAG_WEEK_OF_LANES, signed.payload, signed.signature)
     lanes = WeekOfLanes.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES)
     published = {(lane.kind, lane.hash) for lane in lanes.lanes}
-    for partner in (device.partner, device.keyring.agency.value):
+    for partner in (device.partner, b"own device bytes"):
         lane = derive_lane(device.keyring.agency_secret, partner)
         for kind in ("normal", "crisis"):
             capability = derive_capability(lane, WEEK_NAME, kind)
@@ -115,7 +117,11 @@ def test_a_week_of_lanes_opens_for_each_partner_and_for_the_agency_itself(device
 def test_the_number_of_lanes_does_not_tell_the_number_of_partners(partners: set[bytes]) -> None:
     device = make_device(SeededEntropy(1))
     signed = build_week_of_lanes(
-        device.keyring, WEEK_NAME, sorted(partners), version=1, entropy=bytes(range(32))
+        device.keyring,
+        WEEK_NAME,
+        [Secret(partner * 2) for partner in sorted(partners)],
+        version=1,
+        entropy=bytes(range(32)),
     )
     lanes = WeekOfLanes.from_canonical(signed.payload, max_bytes=MAX_PAYLOAD_BYTES).lanes
     assert len(lanes).bit_count() == 1

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.client_sdk.devices import Device, make_device
 from tests.controls import without
 from tests.gallery.parties import NOW, Party
-from tests.gallery.vouching import House, serve
+from tests.gallery.vouching import House, restored, rows_of, serve
+from tests.logged_pages import make_page
 
 from quietway.errors import IdentityChanged
 from quietway.keyring.publish import (
@@ -57,9 +58,7 @@ def entry(kind: str, agency: AgencyId, signed: SignedObject, seq: int = 1) -> Di
 
 
 def page(*entries: DirectoryEntry) -> DirectoryPage:
-    return DirectoryPage(
-        entries=entries, next=max([0, *(each.seq for each in entries)]), more=False
-    )
+    return make_page(*entries)
 
 
 def publish(device: Device, *, version: int = 1, now: int = START) -> DirectoryPage:
@@ -161,12 +160,16 @@ def test_a_pinned_agency_is_known_with_its_device_and_keys(harbor: Device) -> No
 
 
 def test_an_agency_that_was_not_pinned_is_unknown_until_it_is(harbor: Device) -> None:
-    directory = Directory()
-    assert directory.apply(publish(harbor), now=START) == ()
+    directory, served = Directory(), publish(harbor)
+    assert directory.apply(served, now=START) == ()
     assert directory.devices_of(harbor.keyring.agency) == ()
     assert directory.manifest_version(harbor.keyring.agency) == 0
     directory.pin(harbor.keyring.agency, harbor.root.public)
     assert len(directory.devices_of(harbor.keyring.agency)) == 1
+    # Its batches were not kept: they are read again with everything else.
+    assert directory.cursor == 0
+    assert directory.epoch_key(harbor.keyring.device, FLASH, TODAY, 1) is None
+    assert directory.apply(served, now=START) == ()
     assert directory.epoch_key(harbor.keyring.device, FLASH, TODAY, 1) is not None
 
 
@@ -186,7 +189,7 @@ def test_another_root_that_signs_itself_is_an_alarm_and_nothing_is_sealed(harbor
     (problem,) = directory.apply(page(entry("manifest", agency, thief.manifest_now())), now=START)
     assert isinstance(problem, IdentityChanged)
     assert directory.hindrance(agency, START) == "identity_changed"
-    again = Directory.restore(directory.rows())
+    again = restored(directory)
     assert again.hindrance(agency, START) == "identity_changed"
     (found,) = again.devices_of(agency)
     assert found.identity_key == harbor.keyring.identity.public
@@ -278,9 +281,9 @@ def test_the_same_page_twice_is_fine(harbor: Device) -> None:
     directory = pinned(harbor)
     served = publish(harbor)
     assert directory.apply(served, now=START) == ()
-    before = directory.rows()
+    before = rows_of(directory)
     assert directory.apply(served, now=START) == ()
-    assert directory.rows() == before
+    assert rows_of(directory) == before
 
 
 def test_an_expired_manifest_is_refused_and_one_that_expires_is_forgotten(harbor: Device) -> None:
@@ -298,12 +301,12 @@ def test_an_expired_manifest_is_refused_and_one_that_expires_is_forgotten(harbor
 def test_time_passes_for_what_was_restored_from_the_store(harbor: Device) -> None:
     directory = pinned(harbor)
     directory.apply(publish(harbor), now=START)
-    restored = Directory.restore(directory.rows())
-    restored.note_time(START + 90 * DAY - 1)
-    assert restored.devices_of(harbor.keyring.agency) != ()
-    restored.note_time(START + 90 * DAY)
-    restored.note_time(START)
-    assert restored.devices_of(harbor.keyring.agency) == ()
+    again = restored(directory)
+    again.note_time(START + 90 * DAY - 1)
+    assert again.devices_of(harbor.keyring.agency) != ()
+    again.note_time(START + 90 * DAY)
+    again.note_time(START)
+    assert again.devices_of(harbor.keyring.agency) == ()
 
 
 def test_an_older_epoch_batch_is_rolled_back(harbor: Device) -> None:
@@ -348,7 +351,7 @@ def test_a_batch_that_names_a_manifest_to_come_waits_for_it(harbor: Device) -> N
     manifest, epochs = publish(harbor).entries
     assert directory.apply(page(epochs), now=START) == ()
     assert directory.epoch_key(harbor.keyring.device, FLASH, TODAY, 1) is None
-    again = Directory.restore(directory.rows())
+    again = restored(directory)
     assert again.apply(page(manifest), now=START) == ()
     assert again.epoch_key(harbor.keyring.device, FLASH, TODAY, 1) is not None
 
@@ -438,15 +441,16 @@ def test_a_suite_floor_never_goes_down(harbor: Device) -> None:
     assert directory.suite_floor(device) == 0
     directory.raise_suite_floor(device, 2)
     directory.raise_suite_floor(device, 1)
-    assert Directory.restore(directory.rows()).suite_floor(device) == 2
+    assert restored(directory).suite_floor(device) == 2
 
 
 def test_what_is_restored_shows_the_same(harbor: Device, mercy: Device) -> None:
     directory = pinned(harbor)
     directory.apply(publish(harbor), now=START)
     directory.apply(publish(mercy), now=START)
-    again = Directory.restore(directory.rows())
-    assert again.rows() == directory.rows()
+    again = restored(directory)
+    # What lies in the store is not written there once more.
+    assert rows_of(again) == {}
     assert again.cursor == directory.cursor
     assert again.devices_of(harbor.keyring.agency) == directory.devices_of(harbor.keyring.agency)
     again.pin(mercy.keyring.agency, mercy.root.public)

@@ -19,6 +19,7 @@ from quietway.sealing import (
     PENDING,
     SUITE_REFUSED,
     UNDECRYPTABLE,
+    UNSUPPORTED_DICTIONARY,
     Opened,
     OpeningRefused,
     Reader,
@@ -210,6 +211,19 @@ def test_a_message_of_a_later_day_does_not_hide_in_an_older_days_envelope() -> N
 )
 def test_content_that_the_dictionary_does_not_have_is_bad(content: bytes) -> None:
     assert refusal_of(seal_core(core(content=content))) == BAD_CONTENT
+
+
+def said_with(version: str, text: str = '"hello"') -> bytes:
+    head = f'{{"dictionary_version":"{version}","schema_version":1'
+    return f'{head},"text":{text},"type":"message.text"}}'.encode()
+
+
+def test_what_was_said_with_a_dictionary_that_is_not_known_here_is_told_apart() -> None:
+    later = open_as_me(seal_core(core(content=said_with("0.2.0"))))
+    assert later.content.dictionary_version == "0.2.0"
+    for content in (said_with("1.0.0"), said_with("0.2.0", "7")):
+        assert refusal_of(seal_core(core(content=content))) == UNSUPPORTED_DICTIONARY
+    assert refusal_of(seal_core(core(content=said_with("0.1.0", "7")))) == BAD_CONTENT
 
 
 def test_a_core_longer_than_its_class_is_undecryptable() -> None:

@@ -21,7 +21,7 @@ from tests.controls import without
 from tests.relay_process import RelayProcess
 
 from quietway.ambient import SystemClock, SystemEntropy
-from quietway.errors import ClockError, InsecureRelay, RelayRefused, RelayUnreachable
+from quietway.errors import ClockError, InsecureRelay, OverQuota, RelayRefused, RelayUnreachable
 from quietway.testing.clock import FakeClock
 from quietway.transport.http import HttpRelay
 from quietway.transport.polling import PolledMailbox
@@ -29,7 +29,6 @@ from quietway.transport.stream import StreamedMailbox
 from quietway.transport.wire import Wire, make_tls_context
 from quietway_schemas.frames import PAGE_BYTES, EnvelopeFrame, MailboxPage
 from quietway_schemas.instants import HOUR
-from quietway_schemas.problems import PROBLEMS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -196,7 +195,7 @@ async def test_everything_goes_through_the_proxy_of_the_environment(
     lines = [request.line for request in proxy.requests]
     assert f"POST {harbor.process.url}/v1/envelopes HTTP/1.1" in lines
     assert f"CONNECT 127.0.0.1:{harbor.process.port} HTTP/1.1" in lines
-    assert f"GET {harbor.process.url}/v1/directory?after=0 HTTP/1.1" in lines
+    assert f"GET {harbor.process.url}/v1/directory?after=0&size=0 HTTP/1.1" in lines
 
 
 async def test_everything_goes_through_a_socks_proxy_which_resolves_the_name(
@@ -340,7 +339,8 @@ async def test_a_problem_is_told_in_our_words_and_never_in_the_relays() -> None:
         3,
         7,
     )
-    assert PROBLEMS["over_quota"].what_next in str(refused.value)
+    assert isinstance(refused.value, OverQuota)
+    assert "goes out later by itself" in str(refused.value)
     assert "555" not in str(refused.value)
     assert "passphrase" not in str(refused.value)
 

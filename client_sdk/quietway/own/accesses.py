@@ -1,0 +1,182 @@
+"""Access events of this agency's devices: written here, taken in from the others, kept as signed.
+
+A line is on the disk before anything is told of it, under a number that is used once; it goes to
+the agency's auditors with the next synchronisation. Where the agency has no auditor (or this device
+is the only one), the line stays here and the numbers go on.
+
+Rules: writing a line asks no relay, so that looking at something offline leaves one too.
+
+Spec: docs/spec/access-log.md, "The event" and "The chain".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from quietway.engine.codec import Fields, write_row
+from quietway.engine.inputs import Compose
+from quietway.errors import NotFound
+from quietway.history import list_as_said
+from quietway.own.taken import Taken
+from quietway.own.telling import list_colleagues
+from quietway.ports import Put
+from quietway.records import ACCESS, ACCESS_OWN
+from quietway.retention import choose_shelf
+from quietway.views.access import AccessLog, KeptEvent, describe, list_missing, verify_logs
+from quietway_schemas.content.access import MOST_ACCESSED, AccessEvent
+from quietway_schemas.content.referral import ReferralAnswer, ReferralPacket
+from quietway_schemas.content.registry import encode_content, find_class, parse_content
+from quietway_schemas.content.roles import ROLE_RULES, is_among
+from quietway_schemas.envelope import EnvelopeClass
+from quietway_schemas.ids import ConversationId, DeviceId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from quietway.agent import Agent
+    from quietway.own.taken import Told
+    from quietway.records import StoredMessage
+    from quietway_schemas.content.access import AccessAction
+    from quietway_schemas.ids import MessageId, ReferralRef
+
+KIND: Final = "access.event"
+LOG: Final = "access_log"
+_STANDING: Final = b"standing"
+_ID_BYTES: Final = 16
+
+
+async def record_access(
+    agent: Agent,
+    action: AccessAction,
+    *,
+    messages: Iterable[MessageId],
+    referrals: Iterable[ReferralRef],
+    purpose: str | None,
+) -> int:
+    """Write what was done to messages; see `AsyncAccess.record`."""
+    hashes = _choose(await list_as_said(agent), set(messages), set(referrals))
+    if not hashes:
+        return 0
+    held = Fields(await agent.store.read(LOG, _STANDING) or b"{}")
+    log = held.raw("conversation") or agent.entropy.draw(_ID_BYTES)
+    number, now = held.number("next"), agent.clock.now()
+    names = sorted(hashes)
+    groups = [names[start : start + MOST_ACCESSED] for start in range(0, len(names), MOST_ACCESSED)]
+    events = [
+        AccessEvent(
+            action=action,
+            at=now,
+            number=number + offset,
+            message_ids=tuple(named),
+            core_hashes=tuple(hashes[name] for name in named),
+            purpose=purpose,
+        )
+        for offset, named in enumerate(groups)
+    ]
+    rows = [_to_own_row(agent, event, ConversationId(log)) for event in events]
+    standing = write_row(conversation=log, next=number + len(events))
+    composed = [_compose(agent, event, ConversationId(log)) for event in events]
+    await agent.settle(
+        *(composed if _has_auditor(agent) else ()), also=[*rows, Put(LOG, _STANDING, standing)]
+    )
+    return len(events)
+
+
+async def take_access(agent: Agent, told: Told) -> Taken:
+    """Keep a line of another device, with what was signed."""
+    held = told.kept
+    if held is None:
+        return Taken()
+    shelf = choose_shelf(
+        held.raw("content"),
+        EnvelopeClass.CASE,
+        created=told.at,
+        conversation=ConversationId.from_text(held.text("conversation")),
+        agency=agent.keyring.agency,
+    )
+    row = write_row(
+        device=str(told.device),
+        header=held.raw("header"),
+        core=held.raw("core"),
+        signature=held.raw("signature"),
+    )
+    return Taken((Put(ACCESS, held.raw("message"), row, shelf),))
+
+
+async def list_logs(agent: Agent) -> list[AccessLog]:
+    """Verify the lines that are kept, and list them by device, this one's own first."""
+    kept = [_read_kept(row.value) for row in await agent.store.scan(ACCESS)]
+
+    def find_key(device: DeviceId) -> bytes | None:
+        signer = agent.directory.signer(agent.keyring.agency, device)
+        return None if signer is None else signer.identity_key
+
+    logs = verify_logs(kept, reader=agent.keyring.device, find_key=find_key)
+    return [await _read_own(agent), *logs]
+
+
+async def _read_own(agent: Agent) -> AccessLog:
+    contents = [
+        parse_content(Fields(row.value).raw("content"), EnvelopeClass.CASE)
+        for row in await agent.store.scan(ACCESS_OWN)
+    ]
+    events = (held for held in contents if isinstance(held, AccessEvent))
+    entries = tuple(sorted((describe(held) for held in events), key=lambda held: held.number))
+    missing = list_missing(entry.number for entry in entries)
+    return AccessLog(agent.keyring.device, is_own=True, entries=entries, missing=missing)
+
+
+def _choose(
+    said: Iterable[StoredMessage], messages: set[MessageId], referrals: set[ReferralRef]
+) -> Mapping[MessageId, bytes]:
+    found: dict[MessageId, bytes] = {}
+    for held in said:
+        about = held.content
+        of_referral = isinstance(about, ReferralPacket | ReferralAnswer) and (
+            about.referral_ref in referrals
+        )
+        # What was never sent has no id yet, and nobody else's words are in it.
+        if held.message_id is not None and (held.message_id in messages or of_referral):
+            found[held.message_id] = held.core_hash
+    for name in messages - found.keys():
+        raise NotFound(str(name))
+    return found
+
+
+def _has_auditor(agent: Agent) -> bool:
+    receivers = ROLE_RULES[KIND].receivers
+    return any(is_among(held.roles, receivers) for held in list_colleagues(agent))
+
+
+def _compose(agent: Agent, event: AccessEvent, log: ConversationId) -> Compose:
+    return Compose(
+        now=agent.clock.now(),
+        local_id=agent.entropy.draw(_ID_BYTES),
+        conversation=log,
+        to=(agent.keyring.agency,),
+        kind=event.type,
+        class_=find_class(event),
+        content=encode_content(event),
+    )
+
+
+def _to_own_row(agent: Agent, event: AccessEvent, log: ConversationId) -> Put:
+    content = encode_content(event)
+    shelf = choose_shelf(
+        content,
+        EnvelopeClass.CASE,
+        created=event.at,
+        conversation=log,
+        agency=agent.keyring.agency,
+    )
+    return Put(ACCESS_OWN, event.number.to_bytes(8, "big"), write_row(content=content), shelf)
+
+
+def _read_kept(raw: bytes) -> KeptEvent:
+    held = Fields(raw)
+    return KeptEvent(
+        device=DeviceId.from_text(held.text("device")),
+        header=held.raw("header"),
+        core=held.raw("core"),
+        signature=held.raw("signature"),
+    )

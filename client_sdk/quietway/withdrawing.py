@@ -1,0 +1,149 @@
+"""Withdrawing: asks the relay to give back what it still holds, and notes what it said.
+
+Theory of operation. Whoever wants something back writes that down first: in one commit the entry is
+stopped, and its slips become rows of the kind `withdrawing`. Then the relay is asked, one agency at
+a time, and its answer is committed with the end of those rows. So what is cut off in between is
+asked again, at the next occasion or after the next start.
+
+Rules: what was asked before and got no answer may have been given back then; the relay does not
+tell that apart from what was fetched. So a no to a second question is `uncertain`, and so is a no
+to a copy that may never have got there.
+
+Spec: docs/spec/relay-protocol.md, "Taking back"; docs/spec/conversations.md, "Pausing a partner".
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from quietway.engine.inputs import Returned, ShutOut, TakenBack, Withdraw
+from quietway.engine.state import Progress
+from quietway.engine.withdrawal import FETCHED, TAKEN_BACK, UNCERTAIN
+from quietway.ports import Delete
+from quietway.slips import ASKED, find_due, list_asked, list_slips
+from quietway_schemas.withdrawal import MOST_SLIPS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from quietway.agent import Agent
+    from quietway.engine.inputs import Input
+    from quietway.ports import Put
+    from quietway.slips import HeldSlip
+    from quietway_schemas.ids import AgencyId
+    from quietway_schemas.instants import Instant
+
+_COPY: Final = slice(16, 48)
+"""Of a slip's key: which copy of which entry."""
+
+
+class Withdrawer:
+    """Withdraws for one device.
+
+    Args:
+        agent: Whose state and store it is, and whose way to the relay.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._never_asked: set[bytes] = set()
+
+    async def begin(self, local_ids: Collection[bytes]) -> None:
+        """Stop these entries for good, and note which copies are to be asked for.
+
+        Raises:
+            StorageFull: Nothing was stopped.
+        """
+        slips = [held for held in await list_slips(self._agent.store) if held.local_id in local_ids]
+        now = self._agent.clock.now()
+        stops = [
+            Withdraw(now, local_id, frozenset(h.device for h in slips if h.local_id == local_id))
+            for local_id in sorted(local_ids)
+        ]
+        await self._agent.settle(*stops, also=self._ask_for(slips, waits=False))
+
+    async def shut_out(self, agency: AgencyId) -> tuple[Input, list[Put | Delete]]:
+        """Give what belongs into the commit that shuts an agency out."""
+        slips = [
+            held
+            for held in await list_slips(self._agent.store)
+            if held.agency == agency and held.kind != ASKED
+        ]
+        return ShutOut(self._agent.clock.now(), agency), self._ask_for(slips, waits=True)
+
+    async def finish(self, agencies: Iterable[AgencyId]) -> None:
+        """Do what a crash, or a copy that was being sealed, left over of shutting these out."""
+        for agency in sorted(agencies):
+            stop, writes = await self.shut_out(agency)
+            sealed = any(
+                held.agency == agency and held.progress is Progress.SEALED
+                for entry in self._agent.state.outbox.values()
+                for held in entry.deliveries
+            )
+            if writes or sealed:
+                await self._agent.settle(stop, also=writes)
+
+    async def ask(self) -> tuple[Returned, ...]:
+        """Ask the relay for everything that is to be given back; returns what it said.
+
+        Raises:
+            RelayError: What was not answered is asked again the next time.
+        """
+        said: list[Returned] = []
+        for batch in _make_batches(await list_asked(self._agent.store)):
+            certain = self._never_asked.issuperset(held.key for held in batch)
+            self._never_asked.difference_update(held.key for held in batch)
+            answers = await self._agent.relay.withdraw([held.slip for held in batch])
+            copies = tuple(_judge(zip(batch, answers, strict=True), certain=certain))
+            done = [Delete(ASKED, held.key) for held in batch]
+            await self._agent.settle(TakenBack(self._agent.clock.now(), copies), also=done)
+            said += copies
+        return tuple(said)
+
+    async def drop_due(self, at: Instant, gone: Collection[bytes]) -> None:
+        """Drop the slips that are of no use any more, and those of entries that are erased."""
+        store = self._agent.store
+        due = await find_due(store, at)
+        late = [held for held in await list_asked(store) if held.expires <= at]
+        unanswered = [Returned(h.local_id, h.device, UNCERTAIN, h.waits) for h in late]
+        due += [Delete(ASKED, held.key) for held in late]
+        if gone:
+            held = await list_slips(store)
+            due += [Delete(slip.kind, slip.key) for slip in held if slip.local_id in gone]
+        if due:
+            answered = TakenBack(self._agent.clock.now(), tuple(unanswered))
+            await self._agent.settle(answered, also=due)
+
+    def _ask_for(self, slips: Iterable[HeldSlip], *, waits: bool) -> list[Put | Delete]:
+        writes: list[Put | Delete] = []
+        for held in slips:
+            if held.kind != ASKED:
+                self._never_asked.add(held.key)
+            writes += held.ask(waits=waits)
+        return writes
+
+
+def _make_batches(slips: Iterable[HeldSlip]) -> Iterator[list[HeldSlip]]:
+    """Put the slips of one agency together, all of one copy in one batch."""
+    for _, of_agency in groupby(sorted(slips, key=lambda held: held.key), lambda h: h.agency):
+        batch: list[HeldSlip] = []
+        for _, of_copy in groupby(of_agency, lambda held: held.key[_COPY]):
+            copy = list(of_copy)
+            if len(batch) + len(copy) > MOST_SLIPS:
+                yield batch
+                batch = []
+            batch += copy
+        yield batch
+
+
+def _judge(answers: Iterable[tuple[HeldSlip, bool]], *, certain: bool) -> Iterator[Returned]:
+    for _, of_copy in groupby(answers, lambda held: held[0].key[_COPY]):
+        slips = list(of_copy)
+        first, given = slips[0][0], {answer for _, answer in slips}
+        if given == {True}:
+            outcome = TAKEN_BACK
+        else:
+            # Sealed twice, and one of them not there: it may have been fetched as the other.
+            outcome = FETCHED if given == {False} and certain else UNCERTAIN
+        yield Returned(first.local_id, first.device, outcome, first.waits)

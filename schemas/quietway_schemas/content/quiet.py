@@ -1,0 +1,25 @@
+"""Types that are no message of anybody's: they take places in chains, and are never shown.
+
+*Taken in*: what devices tell each other for themselves, which the agent reads in its own time.
+*Quiet*: that, and what the engine settles by itself: lists of who reads along, and receipts.
+
+Spec: docs/spec/conversations.md, "Audiences".
+"""
+
+from typing import Final
+
+from quietway_schemas.content.agency import is_within
+from quietway_schemas.content.receipt import is_receipt
+
+AUDIENCE_KIND: Final = "audience.list"
+_TAKEN_IN: Final = ("lane.", "log.")
+
+
+def is_taken_in(kind: str) -> bool:
+    """Say whether a type is read by the agent, of its own agency or of a partner's device."""
+    return is_within(kind) or kind.startswith(_TAKEN_IN)
+
+
+def is_quiet(kind: str) -> bool:
+    """Say whether a type is never shown to people as a message, nor confirmed by a receipt."""
+    return kind == AUDIENCE_KIND or is_taken_in(kind) or is_receipt(kind)
