@@ -55,7 +55,8 @@ faults: $(READY) ## kill the relay and the client again and again (RELEASE=1: th
 
 vectors: $(READY) ## write crypto/vectors/ anew, then read them back with the independent reader
 	@$(BIN)/python crypto/vectors/make_vectors.py
-	@$(BIN)/python -m pytest -q tests/crypto/test_vectors.py tests/reader
+	@$(BIN)/python crypto/vectors/make_log_vectors.py
+	@$(BIN)/python -m pytest -q tests/crypto/test_vectors.py tests/protocol/test_log_vectors.py tests/reader
 
 schemas: $(READY) ## export the JSON Schemas and codes.csv to schemas/json/
 	@$(BIN)/python -m quietway_schemas.export schemas/json

@@ -34,6 +34,7 @@ RAISED: Final = {
     "port": "0",
     "mailbox-envelopes": "100000000",
     "lane-envelopes": "100000000",
+    "lane-crisis-envelopes": "100000000",
 }
 MAILBOX: Final = "/v1/mailbox"
 AGENCIES: Final = 4
