@@ -115,6 +115,12 @@ def _remove(settings: Settings, named: str, *, asked: bool) -> int:
 
 
 def _log_key(settings: Settings) -> int:
+    if not settings.database.exists():
+        # A key that was made for a mistyped name must not be published.
+        raise StartError(
+            f"There is no relay's database at {settings.database}: start the relay once, or name"
+            " its database with --database."
+        )
     store = open_store(settings)
     try:
         key = find_log_key(settings, store)

@@ -139,6 +139,8 @@ def test_the_command_prints_the_public_key_that_pages_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--database", str(tmp_path / "relay.db")]
+    assert main(["migrate", *options]) == 0
+    capsys.readouterr()
     assert main(["log-key", *options]) == 0
     first = capsys.readouterr()
     assert main(["log-key", *options]) == 0
@@ -148,3 +150,14 @@ def test_the_command_prints_the_public_key_that_pages_name(
     assert first.out == f"{encode_base64(relay_key.public)}\n"
     assert str(settings.log_key) in first.err
     assert settings.log_key.read_text(encoding="ascii").strip() not in first.out + first.err
+
+
+def test_the_command_makes_no_key_for_a_database_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "typo" / "relay.db"
+    assert main(["log-key", "--database", str(missing)]) != 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "--database" in told.err
+    assert not missing.parent.exists()
