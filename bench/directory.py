@@ -1,7 +1,7 @@
-"""A new agency's device reads the directory of 200 partners with 20 devices each, and a day of it.
+"""A new agency's device reads the directory of 200 others with 20 devices each, and a day of it.
 
 The relay and the client are processes of their own, as anybody runs them, over loopback; the fleet
-is real down to each key and signature. Everything is a partner, so everything is proved and kept.
+is real down to each key and signature. Every root is pinned, so everything is proved and kept.
 
 Spec: docs/spec/directory.md; docs/explanation/performance.md, "The directory".
 """

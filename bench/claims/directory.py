@@ -1,4 +1,4 @@
-"""How a client copes with the directory of 200 partner agencies with 20 devices each.
+"""How a client copes with the directory of 200 agencies with 20 devices each.
 
 The floors are the project's own: a newcomer waits at most a minute, and a day is not felt.
 """
@@ -10,7 +10,7 @@ READ = ReadDirectory()
 
 FIRST = Claim(
     name="directory-first-sync",
-    title="first synchronisation, 4,000 devices of 200 partners",
+    title="first synchronisation, 4,000 devices of 200 agencies",
     unit="s",
     needs=(READ,),
     value=lambda seen: seen[READ].first_seconds,

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from quietway import AsyncClient
-from quietway.partners import PARTNER, Invitation, PartnerRecord
-from quietway.ports import Put
-from quietway_crypto.secret import Secret
 from quietway_crypto.signing import SigningKey
 from quietway_schemas.ids import AgencyId
+
+FOUND: Final = "found"
+PASSPHRASE: Final = "slow lantern over quiet water again"  # noqa: S105 - a throwaway store
 
 
 def _tell(**said: object) -> None:
@@ -38,8 +40,7 @@ def _forget_the_most() -> None:
     Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
-async def _run() -> None:
-    task = json.loads(sys.stdin.readline())
+async def _found(task: dict[str, str]) -> None:
     client = await AsyncClient.found(
         Path(task["home"]),
         relay=task["relay"],
@@ -47,25 +48,28 @@ async def _run() -> None:
         program="READER-DESK",
         roles=("frontline_advocate",),
         enrolment_code=task["code"],
-        passphrase="slow lantern over quiet water again",  # noqa: S106 - a throwaway store
+        passphrase=PASSPHRASE,
     )
+    await client.aclose()
+
+
+async def _run() -> None:
+    task = json.loads(sys.stdin.readline())
+    # In a process of its own: choosing a passphrase loads word lists that no later day needs.
+    founder = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.load.directory_reader", FOUND, stdin=subprocess.PIPE
+    )
+    await founder.communicate(json.dumps(task).encode())
+    client = await AsyncClient.open(Path(task["home"]), passphrase=PASSPHRASE)
     agent = client._agent  # noqa: SLF001 - what it holds is counted
     _tell(founded=True)
     pins = json.loads(sys.stdin.readline())
-    for text, code, root in pins:
+    for text, _, root in pins:
         agency = AgencyId.from_text(text)
-        invitation = Invitation(
-            relay=task["relay"],
-            agency_id=agency,
-            agency_code=code,
-            root_key=SigningKey(bytes.fromhex(root)).public,
-            partner=bytes(16),
-            lane=Secret(bytes(32)),
-        )
-        record = PartnerRecord(invitation, code)
-        agent.directory.pin(agency, invitation.root_key)
-        await agent.settle(also=[Put(PARTNER, agency.value, record.to_row())])
-        agent.lanes.add(record)
+        # Pinned, so that all of it is proved and kept; nothing is sent to them meanwhile, or what
+        # is clocked would be the lanes of 4,000 devices and not the directory.
+        agent.directory.pin(agency, SigningKey(bytes.fromhex(root)).public)
+    await agent.settle()
     while True:
         # What unlocking took is not what the directory takes: the most is counted from here on.
         _forget_the_most()
@@ -84,4 +88,7 @@ async def _run() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run())
+    if sys.argv[1:] == [FOUND]:
+        asyncio.run(_found(json.loads(sys.stdin.readline())))
+    else:
+        asyncio.run(_run())
