@@ -90,8 +90,9 @@ lock: ## compile requirements/*.lock anew from pyproject.toml (LOCK_FLAGS=--upgr
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(PIP) install uv; }
 	@$(COMPILE) --output-file requirements/base.lock
 	@$(COMPILE) --extra server --constraint requirements/base.lock --output-file requirements/server.lock
+	@$(COMPILE) --extra server --extra postgres --constraint requirements/server.lock --output-file requirements/postgres.lock
 	@$(COMPILE) --extra desk --constraint requirements/base.lock --output-file requirements/desk.lock
-	@$(COMPILE) --extra server --extra desk --extra dev --constraint requirements/server.lock --output-file requirements/dev.lock
+	@$(COMPILE) --extra server --extra postgres --extra desk --extra dev --constraint requirements/server.lock --output-file requirements/dev.lock
 
 dist: $(READY) ## build the wheel, install it alone into an empty environment, and run the README's program with it
 	@rm -rf dist build/dist

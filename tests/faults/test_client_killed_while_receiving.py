@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.client_kills import ForkServer, Pair, run_campaign
 from tests.faults.client_process import ACKNOWLEDGES_FIRST, RECOGNISES_NOTHING, Order
-from tests.faults.counts import CLIENT_KILLS, Campaign, divide
+from tests.faults.counts import Campaign, divide, trials
 from tests.faults.points import POINTS
 from tests.relay_process import RelayProcess
 
@@ -40,7 +40,7 @@ def pair(relay: RelayProcess, forks: ForkServer, folder: Path) -> Iterator[Pair]
 
 
 @pytest.mark.requirement("A51")
-@pytest.mark.parametrize("campaign", divide(CLIENT_KILLS // len(POINTS)), ids=str)
+@pytest.mark.parametrize("campaign", divide(trials("F17") // len(POINTS)), ids=str)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_client_killed_while_receiving_shows_each_message_once(
     pair: Pair, point: str, campaign: Campaign, report: Callable[[str], None]

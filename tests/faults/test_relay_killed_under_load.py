@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.faults.counts import IS_ALONE, RELAY_KILLS, Campaign, divide
+from tests.faults.counts import IS_ALONE, Campaign, divide, trials
 from tests.faults.relay_kills import run_campaign
 from tests.faults.verdict import rank
 
@@ -20,7 +20,7 @@ READY_SECONDS: Final = 2.0
 
 
 @pytest.mark.requirement("A51")
-@pytest.mark.parametrize("campaign", divide(RELAY_KILLS), ids=str)
+@pytest.mark.parametrize("campaign", divide(trials("F1")), ids=str)
 async def test_a_relay_killed_under_load_loses_nothing_and_is_ready_again_soon(
     folder: Path, campaign: Campaign, report: Callable[[str], None]
 ) -> None:
