@@ -24,6 +24,7 @@ from bench.claims import (
     send_to_handler,
     start,
     stored,
+    two_relays,
     unlock,
     websocket_batches,
     websocket_single,
@@ -38,6 +39,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     websocket_batches.CLAIM,
     http_batches.CLAIM,
     without_fsync.CLAIM,
+    two_relays.CLAIM,
     cpu_per_envelope.CLAIM,
     fsyncs_per_envelope.CLAIM,
     accept_latency.CLAIM,
@@ -68,5 +70,4 @@ CLAIMS: Final[tuple[Claim, ...]] = (
 )
 LATER: Final = {
     "Synapse to-device": "a homeserver is no dependency of this project",
-    "PostgreSQL, two relays": "the relay has one database yet, SQLite",
 }

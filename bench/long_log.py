@@ -14,7 +14,7 @@ from quietway_crypto.merkle import hash_children, hash_leaf, root_at
 from quietway_protocol.checkpoints import sign_checkpoint
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.log import MANIFEST_LEAF, LogLeaf
-from quietway_server.ports import LogHead
+from quietway_server.ports import BookEntry, LeafRow, LogHead
 from quietway_server.store.tables import log_leaves, log_nodes
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ def fill(store: SqliteStore, key: SigningKey, leaves: int) -> LogHead:
         transaction._driver.insert(log_leaves, rows)  # noqa: SLF001
         transaction._driver.insert(log_nodes, inner)  # noqa: SLF001
         transaction.replace_log_head(head)
+    store.replace_book(
+        BookEntry(LeafRow(*row), head.checkpoint if row is rows[-1] else "") for row in rows
+    )
     return head
 
 

@@ -26,6 +26,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = ("crypto", "schemas", "protocol", "client_sdk", "server", "desk", "migrations")
 PRODUCT: Final = "quietway_server"
 READY: Final = "quietway-relay: listening on "
+OPERATOR: Final = "quietway-relay: operator's listener on "
 PATIENCE_SECONDS: Final = 30.0
 
 
@@ -60,7 +61,9 @@ class RelayProcess:
         before: Runs in the child before the relay does, such as to set a limit.
 
     Attributes:
+        operator_url: Where the operator's listener is, where it has one.
         module: What runs: the product, unless a control puts another in its place.
+        environment: Further environment variables of the next start.
         ready_seconds: How long the last start took, from the spawn to the line that says so.
         ready_cpu_seconds: What it used of the processor; 0 where the system has no /proc.
     """
@@ -76,12 +79,13 @@ class RelayProcess:
         self.folder = folder
         self.database = folder / "relay.db"
         self.url = ""
+        self.operator_url = ""
         self.port = 0
         self.module = PRODUCT
         self.ready_seconds = 0.0
         self.ready_cpu_seconds = 0.0
         self._options = dict(options or {})
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         self._before = before
         self._spawned = 0.0
         self._process: subprocess.Popen[str] | None = None
@@ -100,9 +104,19 @@ class RelayProcess:
         return self._running().pid
 
     @property
+    def has_spoken(self) -> bool:
+        """Whether the last start has come to its ready line, or to its end."""
+        return self._ready.is_set()
+
+    @property
     def paths(self) -> list[Path]:
         """The relay's files: database, log, shared memory, reserve."""
         return sorted(path for path in self.folder.glob("relay.db*") if path.is_file())
+
+    @property
+    def rows(self) -> str:
+        """Where its rows are: its file, or the address that its options give."""
+        return self._options.get("database", str(self.database))
 
     @property
     def authority(self) -> str:
@@ -136,13 +150,13 @@ class RelayProcess:
 
     def enroll(self) -> str:
         """Make a one-time code, while the relay runs or not."""
-        done = run_relay("enroll", "--database", str(self.database))
+        done = run_relay("enroll", "--database", self.rows)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def sweep(self) -> str:
         """Sweep by hand; give what it said."""
-        done = run_relay("sweep", "--database", str(self.database))
+        done = run_relay("sweep", "--database", self.rows)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -187,7 +201,7 @@ class RelayProcess:
         self._spawned = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", self.module, "serve", *options],
-            env=product_environment(**self._environment),
+            env=product_environment(**self.environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -204,6 +218,8 @@ class RelayProcess:
     def _read(self, stream: object) -> None:
         for line in stream:  # type: ignore[attr-defined]  # a text stream of the child
             self._lines.append(line)
+            if line.startswith(OPERATOR):
+                self.operator_url = line.removeprefix(OPERATOR).strip()
             if line.startswith(READY):
                 self.ready_seconds = time.monotonic() - self._spawned
                 self.url = line.removeprefix(READY).strip()

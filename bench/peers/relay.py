@@ -21,8 +21,9 @@ from tests.server.agency import Agency
 from quietway_crypto.encoding import encode_base64
 from quietway_crypto.signing import SigningKey
 from quietway_schemas.ids import DeviceId, MailboxId
+from quietway_server.bootstrap import open_store
 from quietway_server.services.enrolment import add_code
-from quietway_server.store.sqlite import SqliteStore
+from quietway_server.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +50,7 @@ class Relay:
         folder: Where its database goes.
         agencies: How many agencies are enrolled.
         environment: Further environment variables.
+        settings: Further settings, by option.
         program: How it is started; as anybody starts it, unless it shall be watched.
     """
 
@@ -58,11 +60,12 @@ class Relay:
         *,
         agencies: int = AGENCIES,
         environment: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
         program: Sequence[str] = PROGRAM,
     ) -> None:
         self.database = folder / "relay.db"
-        settings = {"database": str(self.database), **RAISED}
-        options = [f"--{name}={value}" for name, value in settings.items()]
+        self.settings = {"database": str(self.database), **RAISED, **(settings or {})}
+        options = [f"--{name}={value}" for name, value in self.settings.items()]
         began = time.perf_counter()
         self.process = Process(
             [*program, "serve", *options],
@@ -118,7 +121,7 @@ class Relay:
 
     def make_code(self) -> str:
         """Make a one-time code, as the operator does."""
-        store = SqliteStore(self.database)
+        store = open_store(read_settings({"database": self.settings["database"]}, {}))
         try:
             return add_code(store, now=time.time_ns() // 1_000_000, entropy=os.urandom(16))
         finally:

@@ -45,6 +45,7 @@ from quietway.errors import (
     OverQuota,
     QuietwayError,
     RelayError,
+    RelayPutBack,
     RelayRefused,
     RelayUnreachable,
     StorageFull,
@@ -80,6 +81,7 @@ from quietway.witnessing.view import LogView
 from quietway_crypto.errors import CryptoError
 from quietway_protocol.errors import ProtocolError
 from quietway_schemas.errors import SchemaError
+from quietway_schemas.frames import ERA_NUMBERS
 from quietway_schemas.instants import MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -168,6 +170,7 @@ class Agent(Settler):
         self.withdrawer = Withdrawer(self)
         self.errands: list[Callable[[], Awaitable[list[QuietwayError]]]] = []
         self._doubt_told: str | None = None
+        self._is_relay_put_back = False
         self._sending = asyncio.Lock()
         self._syncing = asyncio.Lock()
         self._clock_vouched_at: Instant | None = None
@@ -478,6 +481,12 @@ class Agent(Settler):
             await open_lanes(self)
         if self.state.reading.copied:
             tally.problems.append(StoreRolledBack())
+        if self._is_relay_put_back:
+            self._is_relay_put_back = False
+            tally.problems.append(RelayPutBack())
+            with tally.going_on():
+                await self.publisher.publish(now=self.clock.now())
+                await open_lanes(self)
         tally.reach("outbox", total=self.count_waiting())
         await self._give_receipts()
         await self.flush()
@@ -506,14 +515,22 @@ class Agent(Settler):
             welcome = mailbox.welcome
             self._compare_clocks(welcome.now)
             now = self.clock.now()
-            await self.settle(Welcomed(now, welcome.acknowledged, welcome.witness_kept))
+            if welcome.latest // ERA_NUMBERS > reading.era:
+                # Before it is noted, so that being cut off here repeats it.
+                await self.publisher.publish_anew()
+                self._is_relay_put_back = True
+            await self.settle(
+                Welcomed(now, welcome.acknowledged, welcome.witness_kept, welcome.latest)
+            )
         except BaseException:
             await mailbox.aclose()
             raise
         return mailbox
 
     async def _drain(self, mailbox: Mailbox, tally: Tally) -> None:
-        total = max(0, mailbox.welcome.latest - mailbox.welcome.acknowledged)
+        welcome = mailbox.welcome
+        begun = welcome.latest // ERA_NUMBERS * ERA_NUMBERS
+        total = max(0, welcome.latest - max(welcome.acknowledged, begun))
         tally.reach("mailbox", total=total)
         waiting: list[Arrival] = []
         async for arrival in mailbox.arrivals():

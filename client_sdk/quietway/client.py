@@ -48,6 +48,7 @@ from quietway.own.devices import AsyncDevices
 from quietway.recovering import Recovery, read_agency, recover_device
 from quietway.restoring import restore_device
 from quietway.speaking import list_outbox
+from quietway.waking import read_endpoints
 from quietway.wiping import wipe_device
 
 if TYPE_CHECKING:
@@ -567,6 +568,23 @@ class AsyncClient:
         return await make_backup(
             self._agent, Path(path), passphrase=passphrase, parameters=parameters
         )
+
+    async def wake_through(self, targets: Sequence[str]) -> None:
+        """Leave at the relay where this device's human is told that there is something.
+
+        A wake-up says `New activity` and nothing else. It comes when something waits here and this
+        device does not fetch it.
+
+        Args:
+            targets: Up to four, the preferred one first: webhooks (`https://push.example/topic`)
+                and addresses of mail. They take the place of all before; none delete.
+
+        Raises:
+            ContentRefused: One is not of either form, or stands there twice.
+            RelayRefused: `invalid_field`: the relay's operator does not allow one of them.
+            RelayUnreachable: Nothing is known of the outcome; say it again.
+        """
+        await self._agent.relay.put_wake(read_endpoints(targets))
 
     async def doctor(self) -> list[Finding]:
         """Look at everything that has to be in order. Changes nothing."""

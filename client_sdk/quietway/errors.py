@@ -18,6 +18,7 @@
     │   ├── RelayRefused          with the relay's problem code
     │   │   └── OverQuota         as much as this device may send in a week was sent
     │   ├── InsecureRelay         http:// beyond this machine
+    │   ├── RelayPutBack          its store was put back from an older copy
     │   └── ClockError            this machine's clock is wrong
     ├── ClockDoubted              nothing is erased by this machine's clock
     ├── TrustError                who is who
@@ -249,6 +250,17 @@ class InsecureRelay(RelayError):
         super().__init__(
             "A relay's address must start with https:// (http:// is for this machine only). Ask "
             "the relay's operator for the right address."
+        )
+
+
+class RelayPutBack(RelayError):
+    """The relay's store was put back from an older copy. It is told once."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The relay was put back from an older copy: what it had taken in since, and nobody had "
+            "fetched, was lost there. What this device sent and nobody has confirmed goes out "
+            "again by itself; send files that were shared in the last days again."
         )
 
 

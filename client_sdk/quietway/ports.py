@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from quietway_crypto.secret import Secret
     from quietway_schemas.directory import DirectoryPage, SignedObject
+    from quietway_schemas.holds import Claim, Ladder
     from quietway_schemas.ids import AgencyId, CaseRef, ConversationId
     from quietway_schemas.instants import Instant
     from quietway_schemas.log import LogLeaves
+    from quietway_schemas.wake import WakeEndpoints
     from quietway_schemas.withdrawal import Slip
 
 
@@ -270,6 +272,33 @@ class Relay(Protocol):
         """
         ...
 
+    async def place_hold(self, capability: bytes, hold_id: bytes, ladder: Ladder) -> None:
+        """Hand over a ladder of alerts for one agency's mailboxes; returns when it is durable.
+
+        What is due at once is in its mailboxes then; the rest goes in its time, unless somebody
+        claims. The same ladder again does nothing again.
+
+        Args:
+            capability: Opens a lane of kind crisis, or of kind normal where that is spent.
+            hold_id: 16 random bytes, new for each ladder.
+            ladder: The alerts, and when each is due.
+
+        Raises:
+            RelayRefused: Nothing was stored; `index` names the place, where one is to blame.
+        """
+        ...
+
+    async def claim_hold(self, hold_id: bytes, claim: Claim) -> bool:
+        """Say who has an alert; what is held is delivered behind these words, and nobody woken.
+
+        Returns:
+            Whether this claim is the first one; asked again, the same.
+
+        Raises:
+            RelayRefused: `not_found`: no such ladder, or not by this secret.
+        """
+        ...
+
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
     ) -> Mailbox:
@@ -298,6 +327,14 @@ class Relay(Protocol):
 
     async def put_lanes(self, week: str, signed: SignedObject) -> None:
         """Publish the hashes of the agency's lanes for an ISO week."""
+        ...
+
+    async def put_wake(self, endpoints: WakeEndpoints) -> None:
+        """Leave where this device's human is told that there is something; an empty list deletes.
+
+        Raises:
+            RelayRefused: `invalid_field`: the relay would not send to one of them.
+        """
         ...
 
     async def directory(self, after: int, *, log_size: int = 0) -> DirectoryPage:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 PUBLISHED: Final = "published"
 MANIFEST: Final = b"manifest"
 EPOCHS: Final = b"epochs"
+LANES: Final = b"lanes/"
 SHOWN: Final = b"manifest/shown"
 """There from before the first manifest is shown until the relay has said yes or no to it."""
 NOT_ENROLLED: Final = "not_authenticated"
@@ -329,7 +330,7 @@ class Publisher:
     async def _publish_lanes(
         self, week: str, name: str, lanes: Sequence[Secret], now: Instant
     ) -> None:
-        key = b"lanes/" + week.encode("ascii")
+        key = LANES + week.encode("ascii")
         held = await self._read(key)
         if held.truth("confirmed") and held.text("set") == name:
             return
@@ -349,11 +350,21 @@ class Publisher:
         await self._store.commit([Put(PUBLISHED, key, row)])
 
     async def _put_lanes(self, week: str, lanes: Sequence[Secret], version: int) -> None:
-        key = b"lanes/" + week.encode("ascii")
+        key = LANES + week.encode("ascii")
         await self._store.commit([Put(PUBLISHED, key, write_row(version=version))])
         entropy = self._entropy.draw(SEED_BYTES)
         signed = build_week_of_lanes(self._keyring, week, lanes, version=version, entropy=entropy)
         await self._relay.put_lanes(week, signed)
+
+    async def publish_anew(self) -> None:
+        """Forget that keys and lanes were published: the relay may have lost them."""
+        issued = (await self._read(EPOCHS)).number("issued")
+        forgotten = [Put(PUBLISHED, EPOCHS, write_row(issued=issued))]
+        for row in await self._store.scan(PUBLISHED):
+            if row.key.startswith(LANES):
+                version = Fields(row.value).number("version")
+                forgotten.append(Put(PUBLISHED, row.key, write_row(version=version)))
+        await self._store.commit(forgotten)
 
     async def _read(self, key: bytes) -> Fields:
         return Fields(await self._store.read(PUBLISHED, key) or b"{}")

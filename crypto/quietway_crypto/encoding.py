@@ -27,6 +27,7 @@ TAG_CORE: Final = "quietway/v1/core"
 TAG_AUDIENCE: Final = "quietway/v1/audience"
 TAG_SUITE_SEED: Final = "quietway/v1/suite-seed"
 TAG_WITHDRAW: Final = "quietway/v1/withdraw"
+TAG_CANCEL: Final = "quietway/v1/cancel"
 TAG_LANE: Final = "quietway/v1/lane"
 TAG_CAPABILITY: Final = "quietway/v1/capability"
 TAG_CAPABILITY_OPENING: Final = "quietway/v1/opening-of-capability"
@@ -54,6 +55,8 @@ TAG_BLOB_WRITING: Final = "quietway/v1/blob-writing"
 TAG_DICTIONARY: Final = "quietway/v1/dictionary"
 TAG_DICTIONARY_HASH: Final = "quietway/v1/hash-of-dictionary"
 TAG_FORK: Final = "quietway/v1/fork"
+TAG_WAKE_ENDPOINTS: Final = "quietway/v1/wake-endpoints"
+TAG_WAKE_ATTEMPT: Final = "quietway/v1/wake-attempt"
 
 TAGS: Final[frozenset[str]] = frozenset(
     {
@@ -64,6 +67,7 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_AUDIENCE,
         TAG_SUITE_SEED,
         TAG_WITHDRAW,
+        TAG_CANCEL,
         TAG_LANE,
         TAG_CAPABILITY,
         TAG_CAPABILITY_OPENING,
@@ -91,6 +95,8 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_DICTIONARY,
         TAG_DICTIONARY_HASH,
         TAG_FORK,
+        TAG_WAKE_ENDPOINTS,
+        TAG_WAKE_ATTEMPT,
     }
 )
 

@@ -29,6 +29,7 @@ from quietway_schemas import (
     log,
     problems,
     snapshot,
+    wake,
 )
 from quietway_schemas.codebook.lists import (
     DICTIONARY_VERSION,
@@ -65,6 +66,7 @@ OBJECTS: Final[Mapping[str, type[WireModel]]] = MappingProxyType(
         "link.request": linking.LinkRequest,
         "link.offer": linking.LinkOffer,
         "snapshot.text": snapshot.SnapshotText,
+        "wake.endpoints": wake.WakeEndpoints,
         "problem": problems.ProblemBody,
     }
 )

@@ -24,6 +24,8 @@ from quietway_schemas.instants import Instant
 MAX_FRAME_BYTES: Final = 16_384
 PAGE_BYTES: Final = 16_384
 MOST_SEQS: Final = 256
+ERA_NUMBERS: Final = 2**24
+"""A mailbox's number over this is its era: it grows when the relay's store was put back."""
 ENVELOPE_FRAME: Final = b"\x01"
 
 _SEQ: Final = struct.Struct(">Q")

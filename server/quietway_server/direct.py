@@ -9,12 +9,15 @@ frames in one write.
 Rules: what was read while the application holds the connection waits here, never more than one read
 of the socket; nothing is read or taken while the peer does not read what it is told. A message has
 a limit to its pieces, which may be empty. A peer that answers no ping, or takes no end, is cut off.
+What all peers together do not read is bounded: the slowest is cut off, and loses nothing by it.
 
-Spec: docs/spec/relay-protocol.md, "On a websocket"; docs/decisions/relay-surface.md.
+Spec: docs/spec/relay-protocol.md, "On a websocket" and "Under load";
+docs/decisions/relay-surface.md.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -31,14 +34,49 @@ EXTENSION: Final = "quietway.direct"
 MOST_PIECES: Final = 4096
 """A message in more pieces is refused: its length is bounded, but a piece may be empty."""
 TOO_BIG: Final = 1009
+UNREAD_BYTES: Final = 64 * 1024 * 1024
+
+
+class Unread:
+    """What all sockets have been sent and do not read.
+
+    Args:
+        most: How many bytes there may be; past it, who has read nothing for the longest is cut off.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[DirectSocket, int] = {}
+        self._bytes = 0
+
+    def add(self, socket: DirectSocket) -> None:
+        """Note that a socket's peer does not read."""
+        self._held[socket] = socket.transport.get_write_buffer_size()
+        self._bytes += self._held[socket]
+        while self._bytes > self._most:
+            slowest = next(iter(self._held))
+            self.remove(slowest)
+            slowest.transport.abort()
+
+    def remove(self, socket: DirectSocket) -> None:
+        """Note that a socket's peer reads again, or is gone."""
+        self._bytes -= self._held.pop(socket, 0)
 
 
 class DirectSocket(WebSocketsSansIOProtocol):
-    """One connection, from its upgrade to its end."""
+    """One connection, from its upgrade to its end.
+
+    Args:
+        unread: Where is counted what peers do not read. Without it, nobody counts.
+    """
 
     _take: Callable[[str | bytes], None] | None = None
     _end: Callable[[], None] | None = None
     _is_held = False
+
+    def __init__(self, *args: Any, unread: Unread | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._unread = unread or Unread(sys.maxsize)
 
     def handle_connect(self, event: Request) -> None:
         """Start the application, which finds this connection in its scope."""
@@ -51,12 +89,18 @@ class DirectSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that this is the end."""
         super().connection_lost(exc)
+        self._unread.remove(self)
         if self._end is not None:
             self._end()
 
     def hand_to(self, take: Callable[[str | bytes], None], end: Callable[[], None]) -> None:
         """Let frames go to the one call from now on, and the end to the other."""
         self._take, self._end = take, end
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the peer has not read most of what it was told."""
+        return not self.writable.is_set()
 
     async def drained(self) -> None:
         """Wait until the peer has read most of what it was told, or is gone."""
@@ -127,10 +171,12 @@ class DirectSocket(WebSocketsSansIOProtocol):
         """Read no further either: the peer does not read what it is told."""
         super().pause_writing()
         self._read_or_pause()
+        self._unread.add(self)
 
     def resume_writing(self) -> None:
         """Read on."""
         super().resume_writing()
+        self._unread.remove(self)
         self._go_on()
 
     def _is_stopped(self) -> bool:

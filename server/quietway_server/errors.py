@@ -5,8 +5,11 @@
     ├── StoreError
     │   ├── StorageFullError    there is no room: this group of writes was undone, the relay goes on
     │   ├── StorageBusyError    another process holds the file: nothing was written, try again
+    │   ├── StorageAwayError    the database can't be reached: it may or may not have been written
+    │   ├── StorageConflictError  two writers met: nothing was written, each is tried by itself
     │   ├── StatementFailedError  a statement broke a rule of the tables: a bug, not the disk
     │   └── StorageFailedError  the disk failed: the process must end, and never try again
+    ├── NotTakenError           a provider did not take a wake-up, or was not asked to
     └── StartError              the relay can't start; its sentence says what to do next
 
 Errors carry codes, names of fields and numbers, never anything of a request.
@@ -64,6 +67,25 @@ class StorageBusyError(StoreError):
         super().__init__("The database is held by another process: wait until it is done.")
 
 
+class StorageAwayError(StoreError):
+    """The database is away, or the connection to it broke. It is connected to again by itself.
+
+    A commit that was under way then may have happened: whoever asked sends the same once more.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database can't be reached: see that it runs; the relay goes on by itself."
+        )
+
+
+class StorageConflictError(StoreError):
+    """The database let another one through first, and undid the transaction."""
+
+    def __init__(self) -> None:
+        super().__init__("The database undid what was written, for another's sake: try again.")
+
+
 class StatementFailedError(StoreError):
     """A statement was refused by the database. It was undone, and the file is as sound as before.
 
@@ -81,6 +103,19 @@ class StorageFailedError(StoreError):
         super().__init__(
             "The storage failed: the relay stops. Check the disk, then start it again."
         )
+
+
+class NotTakenError(RelayError):
+    """A wake-up or an alarm was not taken, and may be tried elsewhere, or again.
+
+    Attributes:
+        reason: `target` (not allowed), `name` (not resolved), `address` (not allowed),
+            `connection`, `time`, or `status`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The wake-up was not taken ({reason}): another endpoint is tried.")
+        self.reason = reason
 
 
 class StartError(RelayError):

@@ -1,9 +1,10 @@
 """The relay's log: names of events, counts and durations; nothing else can be written.
 
 Rules: there is no free text and no list of who came. An event is logged by a name from `EVENTS`,
-with values under keys from `KEYS`; any other name or key is a bug and raises. Everything else that
-could write is silenced: the web server names addresses and paths, and a trace shows what a program
-held when it broke. Of a crash only the class of the error is told.
+with values under keys from `KEYS`; any other name or key is a bug and raises. The last ones are
+kept in memory for the operator. Everything else that could write is silenced: the web server names
+addresses and paths, and a trace shows what a program held when it broke. Of a crash only the class
+of the error is told.
 
 Spec: docs/spec/relay-protocol.md, "Ground rules".
 """
@@ -14,7 +15,11 @@ import json
 import logging
 import sys
 import threading
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
+
+from quietway_server.metrics import count, name_values
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,17 +32,34 @@ EVENTS: Final = frozenset(
         "stopped",
         "swept",
         "sweep_failed",
+        "look_failed",
         "crashed",
         "request_failed",
         "storage_full",
         "storage_failed",
         "reserve_missing",
+        "row_withheld",
+        "database_damaged",
+        "log_cut_short",
         "mixing_put_off",
+        "log_recovered",
+        "waking_failed",
+        "wake_unreadable",
+        "canary_silent",
+        "relay_silent",
+        "alarm_over",
+        "alarm_not_taken",
+        "hints_lost",
+        "database_away",
+        "database_back",
     }
 )
 KEYS: Final = frozenset({"envelopes", "others", "duration_ms", "error"})
+RECENT_EVENTS: Final = 200
 _LOGGER: Final = logging.getLogger("quietway_server")
 _SILENCED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
+_RECENT: Final[deque[tuple[float, dict[str, int | str]]]] = deque(maxlen=RECENT_EVENTS)
+name_values("events", EVENTS)
 
 
 def log_event(event: str, *, failed: bool = False, **values: int | str) -> None:
@@ -56,7 +78,16 @@ def log_event(event: str, *, failed: bool = False, **values: int | str) -> None:
             "This event, or one of its keys, is not on the list of what may be logged."
         )
     level = logging.ERROR if failed else logging.INFO
-    _LOGGER.log(level, "%s", json.dumps({"event": event, **values}))
+    line: dict[str, int | str] = {"event": event, **values}
+    count("events", label=event)
+    _RECENT.append((time.monotonic(), line))
+    _LOGGER.log(level, "%s", json.dumps(line))
+
+
+def recent_events() -> list[dict[str, int | str]]:
+    """Give the last events, oldest first, each with how many whole minutes ago it was."""
+    now = time.monotonic()
+    return [{**line, "minutes_ago": int((now - then) // 60)} for then, line in list(_RECENT)]
 
 
 def start_logging() -> None:

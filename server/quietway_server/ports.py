@@ -13,12 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from quietway_schemas.wake import WAKE_TEXT
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from quietway_schemas.envelope import Header, SubmissionRecord
     from quietway_schemas.instants import Instant
+    from quietway_server.core.holds import Ladder
 
 
 BLOB_PIECE_ROWS: Final = 64
@@ -70,11 +73,21 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class StoredEnvelope:
-    """An envelope as it goes out: number, header, sealed bytes."""
+    """An envelope as it goes out, and what tells whether it is still what came.
+
+    Attributes:
+        seq: Its number in its mailbox.
+        header: Its header.
+        sealed: Its sealed bytes.
+        withdraw_hash: What came with it, and does not go out.
+        record_hash: The hash of all three as they came; None where it is no longer known.
+    """
 
     seq: int
     header: Header
     sealed: bytes
+    withdraw_hash: bytes = b""
+    record_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +207,23 @@ class LeafRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BookEntry:
+    """One line of the log's book.
+
+    Attributes:
+        leaf: The leaf, opened.
+        checkpoint: The signed note of the head that it made; empty within a group, but for its end.
+        payload: The manifest that it stands for, as it was signed; empty where it is not kept.
+        signature: Its signature, likewise.
+    """
+
+    leaf: LeafRow
+    checkpoint: str
+    payload: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class LogHead:
     """The head of the transparency log: how many leaves, their root, and the signed note."""
 
@@ -203,12 +233,64 @@ class LogHead:
 
 
 @dataclass(frozen=True, slots=True)
+class DueHold:
+    """A ladder at which somebody must look.
+
+    Attributes:
+        hold: Its id.
+        ladder: Its state, without tiers and claims.
+        due_ms: When its next tier is due, or its life is over, counted from its acceptance.
+    """
+
+    hold: bytes
+    ladder: Ladder
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAlert:
+    """An alert that waits for its tier's time, from 0 the lowest."""
+
+    tier: int
+    record: SubmissionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DueWake:
+    """A wake-up whose time has come.
+
+    Attributes:
+        mailbox: Whose reader is to be woken.
+        wake_id: What providers know it by.
+        attempt: How many endpoints were tried.
+        taken: Whether one of them took it.
+        sealed: The mailbox's endpoints.
+        until: Until when it is claimed.
+    """
+
+    mailbox: bytes
+    wake_id: bytes
+    attempt: int
+    taken: bool
+    sealed: bytes
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
     """How many rows a sweep removed."""
 
     envelopes: int
     others: int
     blobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many envelopes wait: in all mailboxes together, and in the one that has most."""
+
+    envelopes: int
+    fullest: int
 
 
 class EnvelopeStore(Protocol):
@@ -226,6 +308,14 @@ class EnvelopeStore(Protocol):
 
     def append(self, arrivals: Sequence[Arrival]) -> None:
         """Keep new envelopes, remember that they came, and move their mailboxes."""
+        ...
+
+    def remember(self, arrivals: Sequence[Arrival]) -> None:
+        """Remember that envelopes came, and no more; their numbers mean nothing."""
+        ...
+
+    def deliver(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep envelopes that are remembered already, and move their mailboxes."""
         ...
 
     def envelopes_after(self, mailbox: bytes, after: int, limit: int) -> list[StoredEnvelope]:
@@ -334,6 +424,10 @@ class DirectoryStore(Protocol):
         """Keep the hash of an enrolment code."""
         ...
 
+    def is_enrolment_open(self, digest: bytes, *, now: Instant) -> bool:
+        """Tell whether an enrolment code is there and has not expired."""
+        ...
+
     def spend_enrolment(self, digest: bytes, *, now: Instant) -> bool:
         """Delete an enrolment code; tell whether it was there and had not expired."""
         ...
@@ -344,6 +438,12 @@ class LaneStore(Protocol):
 
     def find_lanes(self, wanted: Collection[tuple[bytes, str, bytes]]) -> list[LaneRow]:
         """Give the lanes that exist among these, by (agency, week, hash of a capability)."""
+        ...
+
+    def find_crisis_lanes(
+        self, digests: Collection[bytes], weeks: Collection[str]
+    ) -> dict[bytes, bytes]:
+        """Give whose lane each of these hashes opens, where it is of kind crisis in these weeks."""
         ...
 
     def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
@@ -393,6 +493,65 @@ class BlobStore(Protocol):
         ...
 
 
+class HoldStore(Protocol):
+    """Ladders, and the alerts that are held for them.
+
+    What a transaction has read of a ladder in order to write stays as it is until it ends.
+    """
+
+    def find_hold(self, hold: bytes) -> Ladder | None:
+        """Give a ladder's state, each tier's places in the order of their mailboxes."""
+        ...
+
+    def keep_hold(self, hold: bytes, ladder: Ladder, *, due_ms: int) -> None:
+        """Keep a new ladder, or what one has become.
+
+        Of one that is kept already its age, what was released and new claims count; its places go
+        by `drop_places` alone.
+
+        Args:
+            hold: Its id.
+            ladder: Its state.
+            due_ms: When somebody must look, counted from its acceptance.
+        """
+        ...
+
+    def due_holds(self, *, limit: int) -> list[DueHold]:
+        """Give the ladders at which somebody must look first, by wall time, at most `limit`."""
+        ...
+
+    def hold_alerts(self, hold: bytes, alerts: Sequence[HeldAlert]) -> None:
+        """Keep alerts until their tiers' time."""
+        ...
+
+    def take_alerts(self, hold: bytes, tier: int) -> list[SubmissionRecord]:
+        """Give the alerts that are held for a tier, in no order, and delete them."""
+        ...
+
+    def count_held(self, wanted: Collection[bytes]) -> dict[bytes, int]:
+        """Count the alerts that are held for mailboxes; those without one are left out."""
+        ...
+
+    def find_holds_of(self, mailboxes: Collection[bytes]) -> list[bytes]:
+        """Give the ladders that address one of these mailboxes."""
+        ...
+
+    def drop_places(self, hold: bytes, mailboxes: Collection[bytes]) -> None:
+        """Delete a ladder's places of these mailboxes, and what is held for them."""
+        ...
+
+    def forget_hold(self, hold: bytes) -> None:
+        """Delete all that is left of a ladder."""
+        ...
+
+    def find_closing(self, agency: bytes, certified: Sequence[DeviceRow]) -> frozenset[bytes]:
+        """Give the mailboxes of an agency that are closed when it certifies these devices alone.
+
+        One that another of its devices takes over is closed, and opened empty.
+        """
+        ...
+
+
 class LogStore(Protocol):
     """The transparency log. What stands in it stays."""
 
@@ -421,7 +580,99 @@ class LogStore(Protocol):
         ...
 
 
-class Transaction(EnvelopeStore, DirectoryStore, LaneStore, BlobStore, LogStore, Protocol):
+class WakeStore(Protocol):
+    """Where devices are woken, and who is to be woken when. Due times are whole seconds."""
+
+    def replace_endpoints(self, mailbox: bytes, sealed: bytes | None) -> None:
+        """Put a mailbox's endpoints in the place of those before.
+
+        None takes them away, and with them the wake-up that was pending.
+        """
+        ...
+
+    def find_wakeable(self, wanted: Collection[bytes]) -> set[bytes]:
+        """Tell which of these mailboxes have endpoints."""
+        ...
+
+    def find_any_endpoints(self) -> tuple[bytes, bytes] | None:
+        """Give a mailbox that has endpoints, and these; None where none has."""
+        ...
+
+    def forget_endpoints(self) -> int:
+        """Take away all endpoints and all pending wake-ups; tell how many mailboxes had some."""
+        ...
+
+    def queue_wakes(
+        self, mailboxes: Collection[bytes], *, due: Instant, emptied: Collection[bytes] = ()
+    ) -> None:
+        """Let mailboxes be woken at a time, rounded up to the second.
+
+        There is one pending wake-up a mailbox at most, and the earlier time counts. Mailboxes
+        without endpoints are passed over.
+
+        Args:
+            mailboxes: Whose readers.
+            due: When.
+            emptied: Those in which nothing waited before: a wake-up that is pending there is over,
+                and another one begins, with the first endpoint.
+        """
+        ...
+
+    def claim_wakes(self, *, now: Instant, until: Instant, limit: int) -> list[DueWake]:
+        """Take wake-ups that are due, so that nobody else takes them before `until`.
+
+        Those of mailboxes in which nothing waits are dropped instead.
+        """
+        ...
+
+    def settle_wake(self, wake: DueWake, *, due: Instant | None) -> None:
+        """Write down what became of a wake-up that was claimed.
+
+        One that became due anew meanwhile stays so: it comes again, under another id where it would
+        have been over. One that somebody else claimed meanwhile, or that is gone, is left alone.
+
+        Args:
+            wake: As it was claimed, with its new attempt.
+            due: When it comes again; None where it is over.
+        """
+        ...
+
+    def count_due_wakes(self, *, now: Instant) -> int:
+        """Count the wake-ups whose time has come."""
+        ...
+
+
+class OperatingStore(Protocol):
+    """What an operator is told, as counts."""
+
+    def probe(self) -> None:
+        """Write what stands there already: a store that takes nothing raises."""
+        ...
+
+    def is_current(self) -> bool:
+        """Tell whether the tables are of this program's version."""
+        ...
+
+    def count_waiting(self) -> Waiting:
+        """Count what waits."""
+        ...
+
+    def count_rows(self) -> dict[str, int]:
+        """Count the rows of each table, by its name; empty where there are no tables."""
+        ...
+
+
+class Transaction(
+    EnvelopeStore,
+    DirectoryStore,
+    LaneStore,
+    BlobStore,
+    HoldStore,
+    LogStore,
+    WakeStore,
+    OperatingStore,
+    Protocol,
+):
     """All of the store at one moment."""
 
     def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
@@ -453,12 +704,41 @@ class Store(Protocol):
         """Open a consistent view for reading."""
         ...
 
+    def take_nonce(self, digest: bytes, *, expires: Instant) -> bool:
+        """Take a nonce for all relays that share the rows; tell whether it was there to be taken.
+
+        A store that one process alone serves takes all: that process remembers by itself.
+
+        Args:
+            digest: Its SHA-256.
+            expires: When it may be forgotten: a whole hour, so that it tells little.
+        """
+        ...
+
+    def read_book(self, first: int) -> tuple[int, list[BookEntry]]:
+        """Give how long the log's book is, and its entries from a place on, in order.
+
+        Where none is kept, none is missing: it is as long as is asked.
+
+        Raises:
+            StartError: It is damaged.
+        """
+        ...
+
+    def replace_book(self, entries: Iterable[BookEntry]) -> None:
+        """Write the log's book anew, where one is kept."""
+        ...
+
     def tidy(self) -> None:
         """Leave no trace of what was deleted in the files."""
         ...
 
-    def make_room(self) -> bool:
-        """Give up the reserve, so that a full disk takes acknowledgements; False if it is spent."""
+    def make_room(self, *, for_alarms: bool = False) -> bool:
+        """Give up the reserve, so that a full disk takes acknowledgements; False if it is spent.
+
+        Args:
+            for_alarms: Give up only the half that alarms may have.
+        """
         ...
 
     def restore_reserve(self) -> bool:
@@ -490,6 +770,31 @@ class Subscription(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """One way of telling somebody that there is something: webhooks, or mail."""
+
+    def check(self, target: str) -> None:
+        """Make sure that this relay would send there at all.
+
+        Raises:
+            NotTakenError: It would not.
+        """
+        ...
+
+    async def notify(self, target: str, *, key: bytes, text: str = WAKE_TEXT) -> None:
+        """Send a text, within ten seconds. Coming back means that the provider said it took it.
+
+        Args:
+            target: An address of this kind.
+            key: 16 bytes by which the provider knows a repeated one.
+            text: What is said.
+
+        Raises:
+            NotTakenError: It was not taken.
+        """
+        ...
+
+
 class Delivery(Protocol):
     """A bus of hints that carries only (mailbox, latest). Losing one costs latency alone."""
 
@@ -503,6 +808,10 @@ class Delivery(Protocol):
 
     def listen(self, mailbox: bytes) -> AbstractContextManager[Subscription]:
         """Subscribe to one mailbox until the context ends."""
+        ...
+
+    async def run(self) -> None:
+        """Keep the bus going, for ever."""
         ...
 
     def listeners(self, mailbox: bytes) -> int:

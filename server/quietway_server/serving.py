@@ -18,27 +18,35 @@ import importlib.util
 import signal
 import socket
 import sys
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from uvicorn.server import ServerState
 
 from quietway_schemas.frames import MAX_FRAME_BYTES
 from quietway_server.api.app import make_door
+from quietway_server.api.operator import OperatorDoor
 from quietway_server.bootstrap import (
     SystemClock,
     assemble,
     find_log_key,
+    find_wake_key,
     make_folder,
     open_store,
 )
 from quietway_server.connections import BoundedConnection
-from quietway_server.direct import DirectSocket
+from quietway_server.direct import UNREAD_BYTES, DirectSocket, Unread
 from quietway_server.errors import StartError
+from quietway_server.lobby import Lobby, count_places
 from quietway_server.log import log_event, log_loop_failure
+from quietway_server.metrics import measure
+from quietway_server.services.operating import Operating
 from quietway_server.store.ownership import own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from starlette.types import ASGIApp
 
@@ -47,6 +55,7 @@ if TYPE_CHECKING:
 PING_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 15.0
 _BACKLOG: Final = 2048
+_OPERATOR_REQUESTS: Final = 16
 
 
 def serve(settings: Settings) -> int:
@@ -58,20 +67,36 @@ def serve(settings: Settings) -> int:
     Raises:
         StartError: The relay can't start; the sentence says what to do.
     """
-    listening = _bind(settings)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    port = listening.getsockname()[1]
-    with listening:
+    with contextlib.ExitStack() as bound:
+        listening = bound.enter_context(_bind(settings.host, settings.port, "port"))
+        for_operator = None
+        if settings.operator_port is not None:
+            for_operator = bound.enter_context(
+                _bind(settings.operator_host, settings.operator_port, "operator-port")
+            )
+        address = _show_address(settings.host, listening)
         loop = importlib.util.find_spec("uvloop")
         factory = importlib.import_module("uvloop").new_event_loop if loop else None
         if not settings.public_url:
-            settings = dataclasses.replace(settings, public_url=f"http://{host}:{port}")
-        make_folder(settings)
-        with own(settings.database), asyncio.Runner(loop_factory=factory) as runner:
-            return runner.run(_run(settings, listening, f"http://{host}:{port}"))
+            settings = dataclasses.replace(settings, public_url=address)
+        with _own(settings), asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(_run(settings, listening, for_operator, address))
 
 
-async def _run(settings: Settings, listening: socket.socket, address: str) -> int:
+def _own(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """Hold the right to serve a file; a PostgreSQL database may be served by several."""
+    if settings.postgres:
+        return contextlib.nullcontext()
+    make_folder(settings)
+    return own(settings.database)
+
+
+async def _run(
+    settings: Settings,
+    listening: socket.socket,
+    for_operator: socket.socket | None,
+    address: str,
+) -> int:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_loop_failure)
     failed = asyncio.Event()
@@ -87,29 +112,66 @@ async def _run(settings: Settings, listening: socket.socket, address: str) -> in
             clock=SystemClock(),
             on_failure=end,
             log_key=find_log_key(settings, store),
+            wake_key=find_wake_key(settings, store),
         )
     except BaseException:
         store.close()
         raise
     try:
+        operating = Operating(relay, relay.heartbeats)
         server = _Server(
-            _configure(make_door(relay, port=listening.getsockname()[1]), settings), address
+            _configure(make_door(relay, port=listening.getsockname()[1]), settings),
+            address,
+            operating.drain,
         )
-        stopping = asyncio.ensure_future(_stop_on_failure(server, failed))
-        sweeping = asyncio.ensure_future(
-            relay.sweeper.run(every_seconds=float(settings.sweep_seconds))
-        )
-        watching = asyncio.ensure_future(relay.removals.run())
+        loops = [
+            asyncio.ensure_future(loop)
+            for loop in (
+                _stop_on_failure(server, failed),
+                relay.sweeper.run(every_seconds=float(settings.sweep_seconds)),
+                relay.removals.run(),
+                relay.escalator.run(),
+                relay.waker.run(),
+                relay.canaries.run(),
+                relay.delivery.run(),
+            )
+        ]
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.stop())
-        await server.serve(sockets=[listening])
-        for task in (stopping, sweeping, watching):
+        async with _listen_for_operator(operating, settings, for_operator):
+            await server.serve(sockets=[listening])
+        for task in loops:
             task.cancel()
     finally:
         # The writer may still be committing what was accepted.
         await asyncio.to_thread(relay.close)
     log_event("stopped")
     return 1 if failed.is_set() else 0
+
+
+@contextlib.asynccontextmanager
+async def _listen_for_operator(
+    operating: Operating, settings: Settings, listening: socket.socket | None
+) -> AsyncIterator[None]:
+    """Serve the operator's addresses until the context ends, where they are wanted."""
+    if listening is None:
+        yield
+        return
+    host, port = settings.operator_host, listening.getsockname()[1]
+    config = _configure(OperatorDoor(operating, host=host, port=port), settings)
+    config.limit_concurrency = _OPERATOR_REQUESTS
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: BoundedConnection(config, state, {}), sock=listening
+    )
+    address = _show_address(host, listening)
+    sys.stdout.write(f"quietway-relay: operator's listener on {address}\n")
+    try:
+        yield
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
 
 
 async def _stop_on_failure(server: _Server, failed: asyncio.Event) -> None:
@@ -120,9 +182,10 @@ async def _stop_on_failure(server: _Server, failed: asyncio.Event) -> None:
 class _Server(uvicorn.Server):
     """uvicorn's server, which says when it is ready, and whose end is ours to choose."""
 
-    def __init__(self, config: uvicorn.Config, address: str) -> None:
+    def __init__(self, config: uvicorn.Config, address: str, on_drain: Callable[[], None]) -> None:
         super().__init__(config)
         self._address = address
+        self._on_drain = on_drain
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -138,9 +201,11 @@ class _Server(uvicorn.Server):
         sys.stdout.write(f"quietway-relay: listening on {self._address}\n")
         sys.stdout.flush()
         log_event("started")
+        measure("started_seconds", time.time())
 
     def stop(self) -> None:
         """End after open requests are done; a second call ends at once."""
+        self._on_drain()
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -149,8 +214,8 @@ def _configure(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",
-        http=BoundedConnection,
-        ws=DirectSocket,
+        http=partial(BoundedConnection, lobby=Lobby(count_places(settings.max_connections))),  # type: ignore[arg-type]  # it is called, as a class would be
+        ws=partial(DirectSocket, unread=Unread(UNREAD_BYTES)),  # type: ignore[arg-type]  # likewise
         ws_max_size=MAX_FRAME_BYTES,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=SILENCE_SECONDS,
@@ -164,22 +229,28 @@ def _configure(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     )
 
 
-def _bind(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+def _show_address(host: str, listening: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}"
+
+
+def _bind(host: str, port: int, option: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named TCP, so that asyncio too sends small answers at once.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((settings.host, settings.port))
+        listening.bind((host, port))
         listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
             raise StartError(
-                f"Port {settings.port} is taken: stop the program that uses it, or choose another"
-                " with --port (0 picks a free one)."
+                f"Port {port} is taken: stop the program that uses it, or choose another with"
+                f" --{option} (0 picks a free one)."
             ) from None
         raise StartError(
-            f"The relay can't listen on {settings.host}, port {settings.port}: choose an address of"
-            " this machine with --host, and a port above 1023 with --port."
+            f"The relay can't listen on {host}, port {port}: choose an address of this machine with"
+            f" --{option.replace('port', 'host')}, and a port above 1023 with --{option}."
         ) from None
     return listening

@@ -28,6 +28,7 @@ from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.ids import DeviceId, MailboxId
 from quietway_schemas.instants import DAY, MINUTE, WEEK, iso_week
 from quietway_schemas.log import MANIFEST_LEAF, LogLeaf
+from quietway_schemas.wake import WakeEndpoint, WakeEndpoints
 from quietway_schemas.withdrawal import Slip
 from quietway_server.bootstrap import open_store
 from quietway_server.services.enrolment import add_code
@@ -633,6 +634,21 @@ async def test_an_answer_lost_in_memory_leaves_the_envelope_stored_once() -> Non
     relay.losing_answers = False
     await connection.submit(device.capability(now), [record.pack()])
     assert relay.envelopes_held() == (envelope_of(record),)
+
+
+async def test_a_device_leaves_only_endpoints_that_the_relay_would_send_to(world: World) -> None:
+    device, relay = await world.join("WAKES")
+    await relay.put_wake(WakeEndpoints(endpoints=()))
+    for target in ("https://push.example/topic", "lead@agency.example"):
+        kind = "webhook" if "://" in target else "email"
+        wanted = WakeEndpoints(endpoints=(WakeEndpoint(kind=kind, target=target),))  # type: ignore[arg-type]  # one of the two
+        with pytest.raises(RelayRefused) as refused:
+            await relay.put_wake(wanted)
+        assert refused.value.code == "invalid_field"
+    stranger = world.connect(device.keyring.identity, DeviceId(world.entropy.draw(16)))
+    with pytest.raises(RelayRefused) as refused:
+        await stranger.put_wake(WakeEndpoints(endpoints=()))
+    assert refused.value.code == "not_authenticated"
 
 
 async def test_a_listen_key_hears_the_newest_number_and_may_do_nothing_else(world: World) -> None:

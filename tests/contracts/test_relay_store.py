@@ -1,4 +1,4 @@
-"""What every store of the relay promises: one suite, run on memory and on SQLite."""
+"""What every store of the relay promises: one suite, run on memory, SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from quietway_server.ports import (
     WeekRow,
 )
 from quietway_server.store.memory import MemoryStore
+from quietway_server.store.postgres import PostgresStore
 from quietway_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -37,9 +38,15 @@ DEVICE = DeviceRow(b"d" * 16, AGENCY, MAILBOX, b"i" * 32, b"l" * 32)
 RANDOM = random.Random(7)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "r.db")
+    match request.param:
+        case "memory":
+            made: Store = MemoryStore()
+        case "sqlite":
+            made = SqliteStore(tmp_path / "r.db")
+        case _:
+            made = PostgresStore(request.getfixturevalue("empty_postgres"))
     with made.writing() as transaction:
         transaction.replace_manifest(_manifest(1), [DEVICE])
     yield made
@@ -172,7 +179,10 @@ def test_a_code_is_spent_once_and_not_after_its_time(store: Store) -> None:
     with store.writing() as transaction:
         transaction.add_enrolment(b"e" * 32, 5 * MINUTE)
         transaction.add_enrolment(b"f" * 32, 5 * MINUTE)
+        assert transaction.is_enrolment_open(b"e" * 32, now=4 * MINUTE)
         assert transaction.spend_enrolment(b"e" * 32, now=4 * MINUTE)
+        assert not transaction.is_enrolment_open(b"e" * 32, now=4 * MINUTE)
+        assert not transaction.is_enrolment_open(b"f" * 32, now=5 * MINUTE)
         assert not transaction.spend_enrolment(b"e" * 32, now=4 * MINUTE)
         assert not transaction.spend_enrolment(b"f" * 32, now=5 * MINUTE)
         assert not transaction.spend_enrolment(b"g" * 32, now=4 * MINUTE)
@@ -192,6 +202,21 @@ def test_lanes_are_found_counted_and_keep_their_counter(store: Store) -> None:
         assert transaction.find_lanes([(AGENCY, "2026-W47", b"2" * 32)]) == []
         assert transaction.find_week(AGENCY, "2026-W47") == WeekRow(2, b"v" * 32)
         assert transaction.find_week(AGENCY, "2026-W48") is None
+
+
+def test_lanes_of_kind_crisis_are_found_by_their_hash_alone(store: Store) -> None:
+    week, next_week = "2026-W47", "2026-W48"
+    normal, crisis, later = (number * 32 for number in (b"1", b"2", b"3"))
+    with store.writing() as transaction:
+        of_week = [(normal, "normal"), (crisis, "crisis")]
+        transaction.replace_week(AGENCY, week, WeekRow(1, b"w" * 32), of_week)
+        transaction.replace_week(OTHER, next_week, WeekRow(1, b"w" * 32), [(later, "crisis")])
+    with store.reading() as transaction:
+        every = {normal, crisis, later, b"4" * 32}
+        assert transaction.find_crisis_lanes(every, {week}) == {crisis: AGENCY}
+        found = transaction.find_crisis_lanes(every, {week, next_week})
+        assert found == {crisis: AGENCY, later: OTHER}
+        assert transaction.find_crisis_lanes([], {week}) == {}
 
 
 def test_a_device_that_is_gone_takes_everything_with_it(store: Store) -> None:

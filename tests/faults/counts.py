@@ -13,10 +13,33 @@ from typing import Final
 
 _SCALES: Final = ("test", "faults", "release")
 _COUNTS: Final = {
-    "F1": (50, 200, 5_000),
-    "F17": (60, 300, 3_000),
+    "F1": (20, 200, 5_000),
+    "F2": (4, 200, 2_000),
+    "F4": (2, 1_000, 20_000),
+    "F5": (2, 50, 500),
+    "F6": (1, 20, 200),
+    "F7": (4, 200, 2_000),
+    "F8": (2, 20, 200),
+    "F9": (5, 50, 500),
+    "F13": (50, 200, 5_000),
+    "F14": (16, 200, 5_000),
+    "F15": (25, 500, 10_000),
+    "F17": (30, 300, 3_000),
+    "F22": (2, 20, 200),
+    "F23": (1, 5, 30),
+    "F28": (5, 50, 500),
+    "A42": (10_000, 100_000, 1_000_000),
+    "F12": (1, 50, 500),
+    "F19": (1, 10, 50),
+    "F20": (1, 3, 20),
+    "F21": (2, 50, 500),
+    "F24": (1, 3, 10),
+    "F26": (20, 200, 2_000),
+    "F27": (2, 50, 500),
+    "openapi": (8, 1_000, 3_500),
+    "F25": (1, 1, 3),
 }
-"""By fault: in `make test`, in `make faults`, with RELEASE=1."""
+"""By fault, row of the gallery or document: in `make test`, in `make faults`, with RELEASE=1."""
 SCALE: Final = os.environ.get("FAULTS", "test")
 FIRST_SEED: Final = int(os.environ.get("FAULTS_SEED") or 1)
 IS_ALONE: Final = SCALE != "test"

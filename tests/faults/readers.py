@@ -40,6 +40,7 @@ class Readers:
         polled: The agency whose mailbox is read by polling.
         account: Where everything is noted.
         seed: Decides when it is acknowledged.
+        patience: Statuses after which it is asked again, as when a database is away.
     """
 
     port: int
@@ -47,6 +48,7 @@ class Readers:
     polled: Agency
     account: Account
     seed: int
+    patience: frozenset[int] = frozenset()
     _came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def listen(self) -> None:
@@ -72,12 +74,21 @@ class Readers:
     async def read_to_the_end(self) -> None:
         """Return when everything has come out of both mailboxes. The relay must be there."""
         for agency in (self.heard, self.polled):
-            async with line_to(self.port) as line:
-                page = await _ask_page(line, agency, _FAR)
+            async with line_to(int(agency.url.rpartition(":")[2])) as line:
+                page = await self._ask_until_told(line, agency)
                 self.account.end(agency.mailbox.value, page.latest)
         while not self.account.is_complete:
             self._came.clear()
             await self._came.wait()
+
+    async def _ask_until_told(self, line: Line, agency: Agency) -> MailboxPage:
+        while True:
+            try:
+                return await _ask_page(line, agency, _FAR, self.patience)
+            except CutOffError:
+                if not self.patience:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def _read(self, socket: ClientConnection, draw: Random) -> None:
         await socket.send(json.dumps(self.heard.hello(now=self.heard.draw(16))))
@@ -91,7 +102,7 @@ class Readers:
                 held = []
 
     async def _take_page(self, line: Line) -> int:
-        page = await _ask_page(line, self.polled, 0)
+        page = await _ask_page(line, self.polled, 0, self.patience)
         seqs = [self._arrive(entry) for entry in page.entries]
         if seqs:
             await self._acknowledge(line, seqs)
@@ -103,7 +114,7 @@ class Readers:
         status, _ = await line.ask("POST", path, headers, body)
         if status == 204:
             self.account.release(self.polled.mailbox.value, seqs)
-        else:
+        elif status not in self.patience:
             self.account.refused[status] += 1
 
     def _arrive(self, envelope: EnvelopeFrame) -> int:
@@ -112,9 +123,13 @@ class Readers:
         return envelope.seq
 
 
-async def _ask_page(line: Line, agency: Agency, after: int) -> MailboxPage:
+async def _ask_page(
+    line: Line, agency: Agency, after: int, patience: frozenset[int] = frozenset()
+) -> MailboxPage:
     path = f"/v1/mailbox?after={after}"
     status, raw = await line.ask("GET", path, agency.signature("GET", path))
+    if status in patience:
+        raise CutOffError
     assert status == 200, raw
     return MailboxPage.unpack(raw)
 

@@ -15,7 +15,7 @@ import shutil
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import sqlcipher3.dbapi2
 from tests.faults.account import Account
@@ -28,18 +28,20 @@ from tests.relay_process import PRODUCT, RelayProcess, hold_port
 from tests.server.agency import join
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
     from tests.faults.counts import Campaign
 
+End: TypeAlias = "Callable[[RelayProcess, Random], None]"
+"""Ends a relay, in a thread of its own; it is started again after that."""
 WINDOW_SECONDS: Final = 0.25
 STUMBLES: Final = 0.1
 """How often a relay is killed once more while it starts."""
 PATIENCE_SECONDS: Final = 60.0
 _FAILURE: Final = re.compile(r"failed|crashed|Traceback")
 # The load goes far beyond what a lane carries in earnest.
-_OPTIONS: Final = {"lane_envelopes": "1000000000", "mailbox_envelopes": "1000000000"}
+OPTIONS: Final = {"lane_envelopes": "1000000000", "mailbox_envelopes": "1000000000"}
 
 
 @dataclass
@@ -51,6 +53,7 @@ class _World:
     senders: Senders
     readers: Readers
     people: People
+    end: End
 
     async def suffer(self, campaign: Campaign, verdict: Verdict, copy: Path) -> None:
         """Kill the relay as often as ordered, while it is worked with."""
@@ -61,8 +64,8 @@ class _World:
                 verdict.stumbles += 1
             await self.start(verdict)
             before = self.account.cut_off
-            await _kill_under_load(self.relay, self.senders, moments)
-            verdict.damaged += await asyncio.to_thread(_is_damaged, self.relay, copy)
+            await _end_under_load(self, moments)
+            verdict.damaged += await asyncio.to_thread(is_damaged, self.relay, copy)
             verdict.cut_off += self.account.cut_off > before
             verdict.kills += 1
 
@@ -85,21 +88,29 @@ class _World:
         }
 
 
-async def run_campaign(folder: Path, campaign: Campaign, *, module: str = PRODUCT) -> Verdict:
+def kill(relay: RelayProcess, _moments: Random) -> None:
+    """End a relay as SIGKILL does."""
+    relay.kill()
+
+
+async def run_campaign(
+    folder: Path, campaign: Campaign, *, module: str = PRODUCT, end: End = kill
+) -> Verdict:
     """Kill a relay under load.
 
     Args:
         folder: An empty one.
         campaign: How often, and the seed of everything that is drawn.
         module: What is killed; a control gives another than the product.
+        end: How it is ended, where not by SIGKILL.
     """
     verdict = Verdict()
-    async with _open_world(folder, campaign.seed) as world:
+    async with _open_world(folder, campaign.seed, end) as world:
         world.relay.module = module
         readers, people = world.readers, world.people
-        async with _going_on(readers.listen(), readers.poll(), people.follow()):
+        async with going_on(readers.listen(), readers.poll(), people.follow()):
             sending = [world.senders.send(number) for number in range(SENDERS)]
-            async with _going_on(people.write(), people.look(), *sending):
+            async with going_on(people.write(), people.look(), *sending):
                 await world.suffer(campaign, verdict, folder / "copy")
                 # Whoever was killed, it is the product that says what is left.
                 world.relay.module = PRODUCT
@@ -112,9 +123,9 @@ async def run_campaign(folder: Path, campaign: Campaign, *, module: str = PRODUC
 
 
 @asynccontextmanager
-async def _open_world(folder: Path, seed: int) -> AsyncIterator[_World]:
+async def _open_world(folder: Path, seed: int, end: End) -> AsyncIterator[_World]:
     """Let everyone found what they need at a relay, and leave it dead."""
-    with RelayProcess(folder / "relay", options=_OPTIONS) as relay, ExitStack() as stack:
+    with RelayProcess(folder / "relay", options=OPTIONS) as relay, ExitStack() as stack:
         account, port = Account(), relay.port
         heard, polled = [join(relay.url, enroll(relay), 2 * seed + number) for number in (0, 1)]
         people = await People.found(relay, folder)
@@ -124,7 +135,7 @@ async def _open_world(folder: Path, seed: int) -> AsyncIterator[_World]:
         senders = Senders(port, (heard, heard, heard, polled), account, seed)
         readers = Readers(port, heard, polled, account, seed)
         try:
-            yield _World(relay, account, senders, readers, people)
+            yield _World(relay, account, senders, readers, people, end)
         finally:
             await people.close()
 
@@ -135,14 +146,15 @@ async def _kill_while_it_starts(relay: RelayProcess, moments: Random) -> None:
     await asyncio.to_thread(relay.kill)
 
 
-async def _kill_under_load(relay: RelayProcess, senders: Senders, moments: Random) -> None:
-    senders.answered.clear()
-    await asyncio.wait_for(senders.answered.wait(), PATIENCE_SECONDS)
+async def _end_under_load(world: _World, moments: Random) -> None:
+    world.senders.answered.clear()
+    await asyncio.wait_for(world.senders.answered.wait(), PATIENCE_SECONDS)
     await asyncio.sleep(moments.uniform(0, WINDOW_SECONDS))
-    await asyncio.to_thread(relay.kill)
+    await asyncio.to_thread(world.end, world.relay, moments)
 
 
-def _is_damaged(relay: RelayProcess, copy: Path) -> bool:
+def is_damaged(relay: RelayProcess, copy: Path) -> bool:
+    """Tell whether a copy of a dead relay's files fails the integrity check."""
     copy.mkdir()
     for path in relay.paths:
         if not path.name.endswith(("-reserve", "-shm")):
@@ -157,7 +169,7 @@ def _is_damaged(relay: RelayProcess, copy: Path) -> bool:
 
 
 @asynccontextmanager
-async def _going_on(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def going_on(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
     """Let work go on beside the block, and end it with the block; its errors are the block's."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(each) for each in work]

@@ -42,6 +42,7 @@ class Senders:
         agencies: To whom; one that stands here twice gets twice as much.
         account: Where everything is noted.
         seed: Decides what is sent.
+        patience: Refusals after which the same is handed over again, as when a database is away.
 
     Attributes:
         answered: Set as soon as a submission was answered; whoever kills the relay clears it.
@@ -51,6 +52,7 @@ class Senders:
     agencies: tuple[Agency, ...]
     account: Account
     seed: int
+    patience: frozenset[str] = frozenset()
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -87,6 +89,9 @@ class Senders:
                 if draw.random() < GIVEN_UP:
                     return False
             else:
+                if refusal in self.patience:
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    continue
                 self.account.refused.update([refusal] if refusal else [])
                 return not refusal
 

@@ -149,14 +149,14 @@ def test_the_devices_socket_is_closed_within_two_seconds() -> None:
 def test_control_where_the_relay_keeps_devices_that_left_they_go_on_receiving(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rows = relay_directory._device_rows
+    rows = relay_directory.device_rows
     known: dict[bytes, object] = {}
 
     def keep_everybody(manifest: object) -> list[object]:
         known.update({row.device: row for row in rows(manifest)})  # type: ignore[arg-type]
         return list(known.values())
 
-    without(monkeypatch, "quietway_server.services.directory:_device_rows", keep_everybody)
+    without(monkeypatch, "quietway_server.services.directory:device_rows", keep_everybody)
     with InProcessRelay().running() as relay:
         _, after, held, _ = _revoke_in_flight(relay)
     assert set(after) == {201}

@@ -17,6 +17,7 @@ from tests.controls import without
 from tests.gallery.parties import CASE, FLASH, send_row
 from tests.gallery.world import PASSPHRASE, World
 
+from quietway.engine.codec import OUTBOX, PARCEL
 from quietway.engine.inputs import EnvelopeRefused
 from quietway.keyring.keyring import Erased, Keyring
 from quietway.records import CONTENT_KINDS
@@ -110,7 +111,11 @@ async def test_what_was_stored_opens_with_no_key_on_the_disk_after_its_time(
     tmp_path: Path,
 ) -> None:
     world, victim, _ = await _record(tmp_path)
-    rows = [row for kind in CONTENT_KINDS for row in await victim.store.scan(kind)]
+    # What devices tell each other without words (lanes) is of class case, with a year of its own.
+    told = {OUTBOX, PARCEL}
+    kinds = [kind for kind in CONTENT_KINDS if kind not in told]
+    rows = [row for kind in kinds for row in await victim.store.scan(kind)]
+    assert rows
     stolen = _steal(world, victim)
     assert all(stolen.record_key(row.value[1:17]) is not None for row in rows)
     await _let_pass(world, victim, 38)

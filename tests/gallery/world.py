@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from quietway_crypto.signing import SigningKey
     from quietway_schemas.directory import DirectoryPage, SignedObject
     from quietway_schemas.envelope import EnvelopeClass
+    from quietway_schemas.holds import Claim, Ladder
     from quietway_schemas.ids import AgencyId, DeviceId, MailboxId
     from quietway_schemas.instants import Instant
     from quietway_schemas.log import LogLeaves
@@ -59,6 +60,14 @@ class Watched:
     async def withdraw(self, slips: Sequence[Slip]) -> list[bool]:
         self._seen.append(("withdraw", len(slips)))
         return await self._relay.withdraw(slips)
+
+    async def place_hold(self, capability: bytes, hold_id: bytes, ladder: Ladder) -> None:
+        self._seen.append(("place_hold", len(ladder.places)))
+        await self._relay.place_hold(capability, hold_id, ladder)
+
+    async def claim_hold(self, hold_id: bytes, claim: Claim) -> bool:
+        self._seen.append(("claim_hold", len(claim.records)))
+        return await self._relay.claim_hold(hold_id, claim)
 
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool

@@ -34,6 +34,7 @@ PLANTED: Final = (
     ("One door to pictures", "desk/quietway_desk/plain.py", "import segno"),
     ("One door to FastAPI", "server/quietway_server/errors.py", "import fastapi"),
     ("One door to the network", "client_sdk/quietway/errors.py", "import httpx"),
+    ("One door to counting", "server/quietway_server/errors.py", "import prometheus_client"),
     ("Rooms of the relay", "server/quietway_server/errors.py", "import quietway_server.ports"),
     ("No circles", "crypto/quietway_crypto/errors.py", "import quietway_crypto.padding"),
 )

@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING
 from tests.server.agency import Agency, join, now_ms
 from uvicorn.server import ServerState
 
-from quietway_server.api.app import make_door
+from quietway_server.api.app import Door, make_app
 from quietway_server.bootstrap import SystemClock, assemble
 from quietway_server.connections import BoundedConnection
 from quietway_server.core.quota import BODY_SECONDS
+from quietway_server.lobby import Lobby
 from quietway_server.services.enrolment import add_code
 from quietway_server.serving import _configure
 from quietway_server.settings import read_settings
 from quietway_server.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from quietway_crypto.signing import SigningKey
     from quietway_server.ports import Store
 
 
@@ -38,6 +40,8 @@ class InProcessRelay:
     store: Store = field(default_factory=MemoryStore)
     connection: type[BoundedConnection] = BoundedConnection
     idle_seconds: float = BODY_SECONDS
+    options: Mapping[str, str] = field(default_factory=dict)
+    log_key: SigningKey | None = None
     url: str = ""
     port: int = 0
     failed: bool = False
@@ -61,24 +65,42 @@ class InProcessRelay:
             self._loop.call_soon_threadsafe(self._ended.set)
             thread.join(10)
 
+    @property
+    def at_work(self) -> int:
+        """How many requests are worked on now."""
+        return self._door._places.taken
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._state.connections)
+
     def _fail(self) -> None:
         self.failed = True
 
     async def _serve(self) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        listening = socket.create_server(("127.0.0.1", 0))
+        # As the product binds: a socket that is not named TCP holds small answers back for 40 ms.
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening.bind(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        settings = read_settings({"port": str(self.port), "public_url": self.url}, {})
+        address = {"port": str(self.port), "public_url": self.url}
+        settings = read_settings({**address, **self.options}, {})
         self.relay = relay = assemble(
-            settings, store=self.store, clock=SystemClock(), on_failure=self._fail
+            settings,
+            store=self.store,
+            clock=SystemClock(),
+            on_failure=self._fail,
+            log_key=self.log_key,
         )
-        config = _configure(
-            make_door(relay, port=self.port, idle_seconds=self.idle_seconds), settings
-        )
-        state = ServerState()
+        app = make_app(relay, idle_seconds=self.idle_seconds)
+        self._door = Door(app, relay, port=self.port)
+        config = _configure(self._door, settings)
+        state, lobby = ServerState(), Lobby(settings.max_connections)
+        self._state = state
         server = await self._loop.create_server(
-            lambda: self.connection(config, state, {}), sock=listening
+            lambda: self.connection(config, state, {}, lobby=lobby), sock=listening
         )
         self._ready.set()
         await self._ended.wait()

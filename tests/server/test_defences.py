@@ -351,7 +351,7 @@ def test_rows_of_a_commit_lie_in_no_order_of_arrival(tmp_path: Path) -> None:
 def test_control_without_shuffling_the_file_would_tell_what_came_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, "quietway_server.store.sqlite:shuffle", lambda _: None)
+    without(monkeypatch, "quietway_server.store.sql_transaction:shuffle", lambda _: None)
     assert _numbers_in_the_file(tmp_path) == list(range(1, 61))
 
 
@@ -401,7 +401,7 @@ async def test_a_request_that_takes_too_long_gives_its_place_back() -> None:
     app.add_route("/wait", wait, methods=["POST"])
     door = Door(app, relay, port=1, seconds=0.05)
     start, body = await _drive(door, "/wait")
-    assert (start["status"], door._working) == (503, 0)
+    assert (start["status"], door._places.taken) == (503, 0)
     assert b"overloaded" in body["body"]
     relay.close()
 
@@ -429,7 +429,7 @@ async def _read_slowly(*, seconds: float) -> int:
     door = Door(app, relay, port=1, seconds=seconds)
     reading = asyncio.ensure_future(door(_scope("/answer"), receive, send))
     await asyncio.wait([reading], timeout=0.3)
-    places = door._working
+    places = door._places.taken
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     relay.close()
@@ -446,11 +446,11 @@ async def test_control_without_the_deadline_a_slow_reader_keeps_a_place_for_ever
     async def work_as_long_as_it_takes(
         door: Door, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        door._working += 1
+        place = door._places.take(None)
         try:
             await door._app.router(scope, receive, send)
         finally:
-            door._working -= 1
+            place.leave()
 
     without(monkeypatch, "quietway_server.api.app:Door._work", work_as_long_as_it_takes)
     assert await _read_slowly(seconds=0.05) == 1
@@ -557,7 +557,7 @@ async def test_a_batch_that_is_refused_at_its_second_record_leaves_no_first() ->
 async def test_control_without_putting_back_half_a_batch_would_be_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    without(monkeypatch, "quietway_server.services.ingest:_Ledger._put_back", lambda *_: None)
+    without(monkeypatch, "quietway_server.services.ingest:Ledger._put_back", lambda *_: None)
     assert await _take_half_a_batch(world._open_memory()) == 1
 
 

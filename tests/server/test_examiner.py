@@ -277,7 +277,7 @@ def test_numbers_in_the_mailboxes_line_up_and_the_page_says_so(seized: Seized) -
 @pytest.mark.parametrize(
     ("defence", "replacement"),
     [
-        ("quietway_server.store.sqlite:SqliteTransaction.mix", lambda *_, **__: 0),
+        ("quietway_server.store.sql_transaction:SqlTransaction.mix", lambda *_, **__: 0),
         ("quietway_server.store.mixing:shuffle", lambda _: None),
     ],
 )

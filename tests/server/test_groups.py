@@ -90,7 +90,10 @@ class Model:
         known = self.seen.get((of, record.header.envelope_id.value))
         if known is not None:
             return None if known == record.pack() else "conflict"
-        if sum(of == held for held, _ in self.waiting) >= self.quota.mailbox_envelopes:
+        # The last half of a mailbox is for lanes that carried less than an eighth of their week.
+        most = self.quota.mailbox_envelopes
+        most -= most // 2 if self.used[lane] * 8 >= self.quota.lane_envelopes else 0
+        if sum(of == held for held, _ in self.waiting) >= most:
             return "mailbox_full"
         return "over_quota" if self.used[lane] >= self.quota.lane_envelopes else None
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from quietway_server.store.sqlite import SqliteTransaction
+    from quietway_server.store.sql_transaction import SqlTransaction
 
 LONG = 100_000
 
@@ -73,7 +73,7 @@ def test_a_relay_from_before_the_log_logs_what_it_holds(tmp_path: Path) -> None:
 class _Watched:
     """A transaction that tells when one of its methods is about to run."""
 
-    def __init__(self, transaction: SqliteTransaction, tell: Callable[[str], None]) -> None:
+    def __init__(self, transaction: SqlTransaction, tell: Callable[[str], None]) -> None:
         self._transaction = transaction
         self._tell = tell
 
@@ -92,7 +92,7 @@ class _WatchedStore(SqliteStore):
         self.is_armed = False
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[SqliteTransaction]:
+    def writing(self) -> Iterator[SqlTransaction]:
         with super().writing() as transaction:
             yield _Watched(transaction, self._look)  # type: ignore[misc]  # it stands in for one
 

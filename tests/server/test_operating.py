@@ -69,9 +69,13 @@ def test_what_was_accepted_is_there_after_the_process_was_killed(tmp_path: Path)
 
 
 @pytest.fixture
-def sentence(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., str]]:
+def sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., str]]:
     """Run a command that fails, in this process, and give the one sentence that it says."""
     mask = os.umask(0o022)
+    # A hardened process stays so, and this one runs other tests after it.
+    without(monkeypatch, "quietway_server.__main__:harden_process", lambda: None)
 
     def run(*arguments: str) -> str:
         assert main(arguments) == 2
@@ -230,7 +234,7 @@ def test_a_failed_write_ends_the_process_and_loses_nothing_that_was_accepted(
 
 
 def test_the_mailbox_and_lane_limits_are_refusals_that_say_when_to_retry(tmp_path: Path) -> None:
-    limits = {"mailbox_envelopes": "3", "lane_envelopes": "5", "lane_crisis_envelopes": "2"}
+    limits = {"mailbox_envelopes": "6", "lane_envelopes": "5", "lane_crisis_envelopes": "2"}
     with RelayProcess(tmp_path, options=limits) as relay:
         agency = join(relay.url, make_code(relay), 5)
         capability = agency.capability_for(PARTNER)

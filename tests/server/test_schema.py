@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 LOCK = Path(tables.__file__).with_name("metadata.lock")
 ALLOWED = {
-    "acknowledged_seq", "agency", "agency_code", "blob", "change", "charged_bytes", "checkpoint",
-    "chunk", "device", "digest", "envelope_id", "epoch", "expires_minute", "hash", "id",
-    "identity_key", "issued", "kind", "latest_change", "latest_seq", "leaf_hash", "level",
+    "accepted_ms", "acknowledged_seq", "after_ms", "age_ms", "agency", "agency_code", "attempt",
+    "blob", "body_hash", "cancel_hash", "change", "charged_bytes", "checkpoint", "chunk", "device",
+    "digest", "due_ms", "due_second", "envelope_id", "epoch", "expires_minute", "hash", "id",
+    "identity_key", "issued", "kind", "ladder", "latest_change", "latest_seq", "leaf_hash", "level",
     "listen_key", "mailbox", "manifest_hash", "nonce", "number", "opening_hash", "over_minute",
-    "payload", "position", "record_hash", "root", "root_key", "sealed", "seq", "signature", "size",
-    "stored_bytes", "suite", "total_bytes", "used", "version", "waiting", "week", "withdraw_hash",
-    "witness", "witness_changed", "writer_hash",
+    "payload", "position", "record_hash", "released", "root", "root_key", "sealed", "seq",
+    "signature", "size", "stored_bytes", "suite", "taken", "tier", "total_bytes", "used", "version",
+    "waiting", "wake_id", "week", "withdraw_hash", "witness", "witness_changed", "writer_hash",
 }  # fmt: skip
 
 
@@ -73,21 +74,24 @@ def test_every_column_says_why_it_is_there_and_how_long() -> None:
 
 
 def test_the_migrations_make_exactly_the_tables(engine: Engine, tmp_path: Path) -> None:
-    upgrade(engine)
+    with engine.begin() as connection:
+        upgrade(connection)
     engine.dispose()
     SqliteStore(tmp_path / "made.db").close()
     assert _schema(tmp_path / "migrated.db") == _schema(tmp_path / "made.db")
 
 
 def test_the_newest_migration_is_the_one_that_the_relay_knows(engine: Engine) -> None:
-    upgrade(engine)
+    with engine.begin() as connection:
+        upgrade(connection)
     with engine.connect() as connection:
         assert database.find_revision(connection) == database.HEAD
     assert alembic_config().get_main_option("script_location") == "quietway_migrations:"
 
 
 def test_a_migrated_file_is_opened_as_it_is(engine: Engine, tmp_path: Path) -> None:
-    upgrade(engine)
+    with engine.begin() as connection:
+        upgrade(connection)
     engine.dispose()
     store = SqliteStore(tmp_path / "migrated.db")
     with store.reading() as transaction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -24,9 +25,11 @@ from quietway_server.delivery.local import LocalDelivery
 from quietway_server.errors import RefusedError, StorageFailedError, StorageFullError
 from quietway_server.ports import DeviceRow, ManifestRow, WeekRow
 from quietway_server.services.enrolment import add_code, hash_code
+from quietway_server.services.operating import Operating
 from quietway_server.services.writer import Writer
 from quietway_server.settings import read_settings
 from quietway_server.store.memory import MemoryStore
+from quietway_server.store.postgres import PostgresStore
 from quietway_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -51,9 +54,15 @@ class FakeClock:
         return self.time
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "r.db")
+    match request.param:
+        case "memory":
+            made: Store = MemoryStore()
+        case "sqlite":
+            made = SqliteStore(tmp_path / "r.db")
+        case _:
+            made = PostgresStore(request.getfixturevalue("empty_postgres"))
     _found_agency(made)
     yield made
     made.close()
@@ -121,7 +130,7 @@ async def test_control_without_the_memory_of_what_came_it_would_be_stored_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     without(
-        monkeypatch, "quietway_server.services.ingest:_Ledger._is_repeated", lambda *_, **__: False
+        monkeypatch, "quietway_server.services.ingest:Ledger._is_repeated", lambda *_, **__: False
     )
     assert await _send_twice(_open_memory()) == 2
 
@@ -152,6 +161,21 @@ async def test_a_full_mailbox_has_room_again_after_its_envelopes_expired(store: 
         assert transaction.find_mailboxes([MAILBOX])[MAILBOX].waiting == 0
     relay.writer.close()
     relay.reader.close()
+
+
+async def test_an_operator_sees_that_the_clock_was_put_back(store: Store) -> None:
+    clock = FakeClock()
+    relay = _assemble(store, clock)
+    operating = Operating(relay, relay.heartbeats)
+    seen = []
+    for clock.time in (START, START + HOUR, START + MINUTE):
+        text = (await operating.render()).decode("ascii")
+        found = re.search(r"^quietway_clock_behind_seconds (\S+)$", text, re.MULTILINE)
+        assert found is not None
+        seen.append(float(found[1]))
+    relay.writer.close()
+    relay.reader.close()
+    assert seen == [0.0, 0.0, 59 * 60.0]
 
 
 def test_a_code_dies_after_72_hours(store: Store) -> None:
@@ -187,12 +211,12 @@ def test_two_weeks_are_open_for_two_hours_around_midnight_of_monday() -> None:
 def test_a_nonce_is_taken_once_even_when_the_memory_overflows() -> None:
     memory = NonceMemory(window_seconds=7200, limit=100)
     for number in range(150):
-        memory.remember(f"n{number}", created=1000 + number, now_seconds=1000)
+        memory.remember(f"n{number}", signer="d", created=1000 + number, now_seconds=1000)
     for number in range(150):
         with pytest.raises(RefusedError):
-            memory.remember(f"n{number}", created=1000 + number, now_seconds=1000)
+            memory.remember(f"n{number}", signer="d", created=1000 + number, now_seconds=1000)
     assert len(memory) == 100
-    memory.remember("new", created=2000, now_seconds=1000)
+    memory.remember("new", signer="d", created=2000, now_seconds=1000)
 
 
 def test_without_the_memory_of_nonces_a_replay_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,14 +224,43 @@ def test_without_the_memory_of_nonces_a_replay_is_taken(monkeypatch: pytest.Monk
     without(monkeypatch, "quietway_server.core.nonces:NonceMemory.remember", lambda *_, **__: None)
     memory = NonceMemory(window_seconds=7200)
     for _ in range(2):
-        memory.remember("n", created=1000, now_seconds=1000)
+        memory.remember("n", signer="d", created=1000, now_seconds=1000)
 
 
 def test_nonces_are_forgotten_when_their_signatures_are_too_old() -> None:
     memory = NonceMemory(window_seconds=7200)
-    memory.remember("old", created=1000, now_seconds=1000)
-    memory.remember("new", created=9000, now_seconds=9000)
+    memory.remember("old", signer="d", created=1000, now_seconds=1000)
+    memory.remember("new", signer="d", created=9000, now_seconds=9000)
     assert len(memory) == 1
+
+
+def test_a_device_that_fills_the_memory_of_nonces_harms_itself_alone() -> None:
+    memory = NonceMemory(window_seconds=7200, limit=1000, share=100)
+    memory.remember("first", signer="quiet", created=5000, now_seconds=5000)
+    for number in range(5000):
+        memory.remember(f"n{number}", signer="loud", created=5001 + number, now_seconds=5000)
+    assert len(memory) == 101
+    assert len(memory._by_age) <= 2000
+    # What was pushed out is not taken again, and neither is what is as old.
+    for nonce, created in (("n4000", 9001), ("fresh", 9001)):
+        with pytest.raises(RefusedError):
+            memory.remember(nonce, signer="loud", created=created, now_seconds=5000)
+    # The others lose nothing: an old one is still known, a new one of an old time is taken.
+    with pytest.raises(RefusedError):
+        memory.remember("first", signer="quiet", created=5000, now_seconds=5000)
+    memory.remember("second", signer="quiet", created=5000, now_seconds=5000)
+
+
+def test_control_without_a_share_one_device_has_the_requests_of_others_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nonces = "quietway_server.core.nonces:NonceMemory._keep_to_share"
+    without(monkeypatch, nonces, lambda *_: None)
+    memory = NonceMemory(window_seconds=7200, limit=1000, share=100)
+    for number in range(5000):
+        memory.remember(f"n{number}", signer="loud", created=5001 + number, now_seconds=5000)
+    with pytest.raises(RefusedError, match="not_authenticated"):
+        memory.remember("second", signer="quiet", created=5000, now_seconds=5000)
 
 
 async def test_a_hint_that_comes_while_a_listener_is_busy_is_not_lost() -> None:

@@ -244,7 +244,7 @@ def _settle_on(relay: InProcessRelay) -> int:
     seen: list[int] = []
 
     def stands() -> bool:
-        seen.append(relay.relay.writer._queued_jobs)
+        seen.append(relay.relay.writer.queued_jobs)
         return len(seen) > 20 and len(set(seen[-20:])) == 1
 
     wait_until(stands)

@@ -389,6 +389,10 @@ class Client:
             self._client.backup, path, passphrase=passphrase, parameters=parameters
         )
 
+    def wake_through(self, targets: Sequence[str]) -> None:
+        """Leave at the relay where this device's human is told; see `AsyncClient.wake_through`."""
+        self._loop.run(self._client.wake_through, targets)
+
     def doctor(self) -> list[Finding]:
         """Look at everything that has to be in order. Changes nothing."""
         return self._loop.run(self._client.doctor)

@@ -226,6 +226,7 @@ def _write_reading(reading: Reading) -> bytes:
         confirmed=reading.confirmed,
         copied=reading.copied,
         forgiven=reading.forgiven,
+        era=reading.era,
     )
 
 
@@ -238,6 +239,7 @@ def _read_reading(raw: bytes) -> Reading:
         confirmed=held.truth("confirmed"),
         copied=held.truth("copied"),
         forgiven=held.truth("forgiven"),
+        era=held.number("era"),
     )
 
 

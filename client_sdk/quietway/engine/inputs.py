@@ -224,6 +224,7 @@ class Welcomed:
     now: Instant
     acknowledged: int
     witness_kept: bool
+    latest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

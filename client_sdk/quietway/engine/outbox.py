@@ -224,7 +224,10 @@ def _tidy(state: State) -> State:
         (held for held in stored if not held.quiet),
         key=lambda held: held.order,
     )
-    gone = {held.local_id for held in stored if held.quiet}
+    quiet = sorted((held for held in stored if held.quiet), key=lambda held: held.order)
+    # A relay that was put back has lost some: what people may still miss can go out again.
+    kept = [held for held in quiet if not is_receipt(held.kind)][-SHOWN_STORED:]
+    gone = {held.local_id for held in quiet} - {held.local_id for held in kept}
     # What was split off and still waits is found by the rest of its message, to be taken back.
     waiting = {held.order for held in state.outbox.values() if not held.settled}
     gone |= {held.local_id for held in messages[:-SHOWN_STORED] if held.order not in waiting}
@@ -237,7 +240,7 @@ def _tidy(state: State) -> State:
 def _expire(state: State, now: Instant) -> Outcome:
     state, effects = awaiting.end(state, now)
     for entry in state.outbox.values():
-        over = now >= entry.deadline and is_receipt(entry.kind)
+        over = now >= entry.deadline and (is_receipt(entry.kind) or (entry.quiet and entry.settled))
         if over or now >= entry.deadline + SHOWN_FOR_MS:
             state = replace(state, outbox=without_item(state.outbox, entry.local_id))
         elif now >= entry.deadline and not entry.settled:

@@ -210,6 +210,7 @@ class Reading:
         confirmed: Whether the relay answered to `witness_now`.
         copied: True when another copy of this store has spoken to the relay.
         forgiven: True from the moment a person accepted this older copy until the next hello.
+        era: Of the numbers that the relay gives: it grows when the relay's store was put back.
     """
 
     cursor: int = 0
@@ -218,6 +219,7 @@ class Reading:
     confirmed: bool = False
     copied: bool = False
     forgiven: bool = False
+    era: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ from quietway.engine.inputs import (
     Welcomed,
     Withdraw,
 )
+from quietway.engine.put_back import send_again
+from quietway_schemas.frames import ERA_NUMBERS
 
 if TYPE_CHECKING:
     from quietway.engine.effects import Effect
@@ -129,6 +131,8 @@ def _welcome(state: State, given: Welcomed) -> State:
         copied=reading.copied or (newer_elsewhere and not reading.forgiven),
         forgiven=False,
         cursor=max(reading.cursor, given.acknowledged),
+        era=max(reading.era, given.latest // ERA_NUMBERS),
     )
     # Only here, where the clocks have just been compared: a wrong one would forget too much.
-    return forget_expired_places(replace(state, reading=told), given.now)
+    state = forget_expired_places(replace(state, reading=told), given.now)
+    return send_again(state, given.now) if told.era > reading.era else state

@@ -96,8 +96,8 @@ async def note_granted(agent: Agent) -> None:
         if entry is not None and not entry.settled:
             continue
         over.append(Delete(GRANTING, row.key))
-        # What was handed over is not in the outbox any more; what came too late still is.
-        if entry is None and held.raw("secret") == name:
+        was_handed_over = entry is None or not entry.expired
+        if was_handed_over and held.raw("secret") == name:
             granted = Granted(name, held.raw("key"), now)
             stored.append(Put(LANE_GRANTED, row.key, granted.to_row()))
     if over:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from quietway.errors import RelayUnreachable
 from quietway.testing.relay_blobs import RelayBlobs
 from quietway.testing.relay_directory import RelayDirectory
+from quietway.testing.relay_holds import RelayHolds
 from quietway.testing.relay_log import LOG_SEED
 from quietway.testing.relay_mailbox import HeldMailbox, Listener, Mailboxes, tell_all
 from quietway.testing.relay_refusal import make_refusal
@@ -30,6 +31,7 @@ from quietway_schemas.envelope import unpack_records
 from quietway_schemas.errors import EnvelopeError
 from quietway_schemas.frames import MOST_SEQS
 from quietway_schemas.ids import DeviceId
+from quietway_schemas.wake import WEBHOOK, read_url
 from quietway_schemas.withdrawal import MOST_SLIPS
 
 if TYPE_CHECKING:
@@ -47,9 +49,11 @@ if TYPE_CHECKING:
     from quietway_crypto.signing import SigningKey
     from quietway_schemas.directory import DirectoryPage, SignedObject
     from quietway_schemas.envelope import SubmissionRecord
+    from quietway_schemas.holds import Claim, Ladder
     from quietway_schemas.ids import AgencyId, EnvelopeId, MailboxId
     from quietway_schemas.instants import Instant
     from quietway_schemas.log import LogLeaves
+    from quietway_schemas.wake import WakeEndpoints
     from quietway_schemas.withdrawal import Slip
 
 MOST_RECORDS: Final = 128
@@ -63,6 +67,8 @@ class InMemoryRelay:
 
     Attributes:
         lane_envelopes: How many envelopes one lane carries in its week, by its kind.
+        wake_origins: Where webhooks may lead, as `https://push.example:443`. It sends no mail.
+        wakes: What devices left, by mailbox. Nobody is woken.
 
     Args:
         clock: The relay's own; give it another than a client's to see how clock errors look.
@@ -73,8 +79,11 @@ class InMemoryRelay:
         self.clock = clock
         self.books = RelayDirectory(log_seed)
         self.blobs = RelayBlobs()
+        self.holds = RelayHolds()
         self.losing_answers = False
         self.lane_envelopes = dict(LANE_ENVELOPES)
+        self.wake_origins: set[str] = set()
+        self.wakes: dict[MailboxId, WakeEndpoints] = {}
         self._lock = threading.RLock()
         self._mailboxes: Mailboxes = {}
         self._spent: dict[bytes, int] = {}
@@ -127,6 +136,7 @@ class InMemoryRelay:
             for mailbox in self._mailboxes.values():
                 mailbox.sweep(now=now)
             self.blobs.sweep(now=now)
+            self._deliver(self.holds.look(now=now), now=now)
             yield now
             if self.losing_answers:
                 raise RelayUnreachable
@@ -156,6 +166,26 @@ class InMemoryRelay:
             raise make_refusal("not_authenticated")
         return self._mailbox(certificate.mailbox)
 
+    def put_wake(
+        self, who: DeviceId | AgencyId, identity_key: bytes, endpoints: WakeEndpoints
+    ) -> None:
+        """Keep where a device is woken, as far as this relay would send there.
+
+        Raises:
+            RelayRefused: `not_authenticated` or `invalid_field`.
+        """
+        certificate = None
+        if isinstance(who, DeviceId):
+            certificate = self.books.find_device(who, identity_key)
+        if certificate is None:
+            raise make_refusal("not_authenticated")
+        for each in endpoints.endpoints:
+            if each.kind != WEBHOOK or read_url(each.target).origin not in self.wake_origins:
+                raise make_refusal("invalid_field")
+        self.wakes.pop(certificate.mailbox, None)
+        if endpoints.endpoints:
+            self.wakes[certificate.mailbox] = endpoints
+
     def mailbox_of_listener(self, device: DeviceId | AgencyId, listen_key: bytes) -> HeldMailbox:
         """Return the mailbox of a device that shows its listen key, which may not read it.
 
@@ -171,14 +201,67 @@ class InMemoryRelay:
         """Delete the mailboxes of devices that no manifest certifies any more."""
         for mailbox in [held for held in self._mailboxes if self.books.agency_of(held) is None]:
             self._mailboxes.pop(mailbox).tell()
+            self.wakes.pop(mailbox, None)
+            self._deliver(self.holds.close(mailbox), now=self.clock.now())
 
     def store(self, capability: bytes, records: Sequence[bytes], *, now: Instant) -> None:
         """Store a batch whole, or nothing of it."""
+        new = self._admit(capability, _read_batch(records), now=now)
+        for record in new:
+            self._mailbox(record.header.mailbox).add(record, now=now)
+        tell_all(self._mailbox(record.header.mailbox) for record in new)
+
+    def place_hold(
+        self, capability: bytes, hold_id: bytes, ladder: Ladder, *, now: Instant
+    ) -> None:
+        """Store a ladder whole, or nothing of it; deliver what is due at once."""
+        if self.holds.is_known(hold_id, ladder):
+            return
+        new = self._admit(capability, [place.record for place in ladder.places], now=now)
+        self.holds.place(hold_id, ladder, new, now=now)
+        for record in new:
+            mailbox = self._mailbox(record.header.mailbox)
+            mailbox.remember(record, now=now)
+            mailbox.promised += 1
+        self._deliver(self.holds.look(now=now), now=now)
+
+    def claim_hold(self, hold_id: bytes, claim: Claim, *, now: Instant) -> bool:
+        """Deliver a claim's words, and behind them all that is held; tell whether it is first."""
+        is_repeated, addressed = self.holds.find_claimed(hold_id, claim)
+        new = [
+            record
+            for index, record in enumerate(claim.records)
+            if record.header.mailbox in addressed
+            and self._mailbox(record.header.mailbox).is_new(record, index=index)
+        ]
+        for record in () if is_repeated else new:
+            self._mailbox(record.header.mailbox).add(record, now=now)
+        tell_all(self._mailbox(record.header.mailbox) for record in new)
+        first, held = self.holds.claim(hold_id, claim)
+        self._deliver(held, now=now)
+        return first
+
+    def look(self) -> None:
+        """Release what is due by now. A real relay does so each second, by itself."""
+        with self.answering():
+            pass
+
+    def _deliver(self, released: Sequence[SubmissionRecord], *, now: Instant) -> None:
+        for record in released:
+            mailbox = self._mailbox(record.header.mailbox)
+            mailbox.promised -= 1
+            mailbox.deliver(record, now=now)
+            mailbox.tell()
+
+    def _admit(
+        self, capability: bytes, batch: Sequence[SubmissionRecord], *, now: Instant
+    ) -> list[SubmissionRecord]:
+        """Decide on a batch and charge its lane; give what is new of it."""
         opening = hash_capability(capability)
         new: dict[tuple[MailboxId, EnvelopeId], SubmissionRecord] = {}
         where: list[int] = []
         kind = ""
-        for index, record in enumerate(_read_batch(records)):
+        for index, record in enumerate(batch):
             kind = self._check_addressed(record, opening, index=index, now=now)
             place = (record.header.mailbox, record.header.envelope_id)
             if new.get(place, record) != record:
@@ -187,9 +270,7 @@ class InMemoryRelay:
                 new[place] = record
                 where.append(index)
         self._check_limits(opening, new.values(), kind=kind, where=where)
-        for record in new.values():
-            self._mailbox(record.header.mailbox).add(record, now=now)
-        tell_all(self._mailbox(mailbox) for mailbox, _ in new)
+        return list(new.values())
 
     def take_back(self, slips: Sequence[Slip]) -> list[bool]:
         """Delete what is held under these slips; tell for each whether it was."""
@@ -247,6 +328,14 @@ class _Connection:
         with self._relay.answering():
             return self._relay.take_back(slips)
 
+    async def place_hold(self, capability: bytes, hold_id: bytes, ladder: Ladder) -> None:
+        with self._relay.answering() as now:
+            self._relay.place_hold(capability, hold_id, ladder, now=now)
+
+    async def claim_hold(self, hold_id: bytes, claim: Claim) -> bool:
+        with self._relay.answering() as now:
+            return self._relay.claim_hold(hold_id, claim, now=now)
+
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
     ) -> Mailbox:
@@ -288,6 +377,10 @@ class _Connection:
     async def put_lanes(self, week: str, signed: SignedObject) -> None:
         with self._relay.answering() as now:
             self._relay.books.put_lanes(week, signed, now=now)
+
+    async def put_wake(self, endpoints: WakeEndpoints) -> None:
+        with self._relay.answering():
+            self._relay.put_wake(self._who, self._identity_key, endpoints)
 
     async def directory(self, after: int, *, log_size: int = 0) -> DirectoryPage:
         with self._relay.answering():

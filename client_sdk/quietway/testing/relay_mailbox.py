@@ -18,7 +18,7 @@ from quietway.ports import Arrival, Welcome
 from quietway.testing.relay_refusal import make_refusal
 from quietway_crypto.encoding import TAG_WITHDRAW, hash_tagged
 from quietway_schemas.envelope import HEADER_BYTES, Header
-from quietway_schemas.instants import MINUTE, Instant
+from quietway_schemas.instants import HOUR, MINUTE, Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,6 +65,7 @@ class HeldMailbox:
     witness: bytes | None = None
     witness_changed: bool = False
     listeners: list[Listener] = field(default_factory=list)
+    promised: int = 0
     _held: dict[int, _Held] = field(default_factory=dict)
     _seen: dict[EnvelopeId, _Seen] = field(default_factory=dict)
 
@@ -81,17 +82,30 @@ class HeldMailbox:
 
     def check_room(self, more: int) -> None:
         """Refuse what would not fit."""
-        if len(self._held) + more > MAILBOX_ENVELOPES:
+        if len(self._held) + self.promised + more > MAILBOX_ENVELOPES:
             raise make_refusal("mailbox_full")
 
     def add(self, record: SubmissionRecord, *, now: Instant) -> None:
         """Store a new envelope under the next number."""
-        self.latest += 1
+        self.remember(record, now=now)
+        self.deliver(record, now=now)
+
+    def remember(self, record: SubmissionRecord, *, now: Instant) -> None:
+        """Remember that an envelope came, and no more."""
         expires = _round_up(now + record.header.class_.life_ms)
+        self._seen[record.header.envelope_id] = _Seen(_digest(record), expires)
+
+    def deliver(self, record: SubmissionRecord, *, now: Instant) -> None:
+        """Store an envelope that is remembered already, under the next number.
+
+        It is dropped when the memory of it is, but not before an hour is over.
+        """
+        self.latest += 1
+        seen = self._seen.get(record.header.envelope_id)
+        expires = max(_round_up(now + HOUR), 0 if seen is None else seen.expires)
         self._held[self.latest] = _Held(
             record.header.pack() + record.sealed, expires, record.withdraw_hash
         )
-        self._seen[record.header.envelope_id] = _Seen(_digest(record), expires)
 
     def greet(self, *, now: Instant, witness_now: bytes, witness_was: bytes | None) -> Welcome:
         """Answer a hello, and keep the new witness in any case.

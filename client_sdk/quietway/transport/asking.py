@@ -90,6 +90,14 @@ class Asker:
         )
         check_answer(answer, status=204, media_type=None, now=self.clock.now())
 
+    async def put_signed(self, target: str, body: bytes) -> None:
+        """Leave something as this device."""
+        headers = {**self.sign("PUT", target, body), "content-type": JSON}
+        answer = await self.wire.ask(
+            "PUT", target, body=body, headers=headers, limit_bytes=SMALL_BYTES
+        )
+        check_answer(answer, status=204, media_type=None, now=self.clock.now())
+
 
 def _check_code(code: str) -> str:
     # It was typed by a person: what can't stand in a header can't be a code either.

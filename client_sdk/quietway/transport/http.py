@@ -20,6 +20,7 @@ from quietway.transport.address import find_proxy, require_safe_address
 from quietway.transport.answers import check_answer
 from quietway.transport.asking import JSON, SMALL_BYTES, Asker
 from quietway.transport.blobs import BlobWire
+from quietway.transport.holds import HoldWire
 from quietway.transport.polling import PolledMailbox
 from quietway.transport.stream import SocketBlocked, StreamedMailbox, listen_for_latest
 from quietway.transport.wire import Wire
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from quietway.ports import BlobPart, BlobStored, Clock, Entropy, Mailbox
     from quietway_crypto.signing import SigningKey
     from quietway_schemas.directory import SignedObject
+    from quietway_schemas.holds import Claim, Ladder
     from quietway_schemas.ids import AgencyId
     from quietway_schemas.instants import Instant
+    from quietway_schemas.wake import WakeEndpoints
     from quietway_schemas.withdrawal import Slip
 
 ENVELOPES: Final = "application/vnd.quietway.envelopes"
@@ -91,6 +94,7 @@ class HttpRelay:
         self._clock = clock
         self._sending, self._reading = _open_wires(self._url, self._proxy)
         self._blobs = BlobWire(self._sending, clock)
+        self._holds = HoldWire(self._sending, clock)
         self._asker = Asker(self._url, self._reading, key_id, identity, clock, entropy)
 
     async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
@@ -121,6 +125,14 @@ class HttpRelay:
         if len(withdrawn) != len(slips):
             raise RelayUnreachable
         return list(withdrawn)
+
+    async def place_hold(self, capability: bytes, hold_id: bytes, ladder: Ladder) -> None:
+        """Hand over a ladder of alerts, on the wire for sending; durable there on return."""
+        await self._holds.place(capability, hold_id, ladder)
+
+    async def claim_hold(self, hold_id: bytes, claim: Claim) -> bool:
+        """Claim a ladder, on the wire for sending; durable there on return."""
+        return await self._holds.claim(hold_id, claim)
 
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool
@@ -155,6 +167,10 @@ class HttpRelay:
     async def put_lanes(self, week: str, signed: SignedObject) -> None:
         """Publish the hashes of the agency's lanes for an ISO week."""
         await self._asker.put(f"/v1/lanes/{week}", signed.to_canonical())
+
+    async def put_wake(self, endpoints: WakeEndpoints) -> None:
+        """Leave where this device's human is told that there is something."""
+        await self._asker.put_signed("/v1/wake", endpoints.to_canonical())
 
     async def directory(self, after: int, *, log_size: int = 0) -> DirectoryPage:
         """Return the next page of the directory after a cursor."""

@@ -84,7 +84,7 @@ class PolledMailbox:
         self._open = False
 
     async def _fetch(self) -> MailboxPage:
-        target = f"/v1/mailbox?after={self._shown}"
+        target = f"/v1/mailbox?after={self._shown:016d}"
         raw = await self._asker.get(target, media_type=PAGE, limit_bytes=PAGE_BYTES)
         try:
             page = MailboxPage.unpack(raw)

@@ -11,6 +11,8 @@ Spec: docs/spec/relay-protocol.md.
 from __future__ import annotations
 
 import asyncio
+import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -18,17 +20,25 @@ from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route, WebSocketRoute
+from uvicorn.protocols.utils import ClientDisconnected
 
+from quietway_crypto.encoding import decode_base64
+from quietway_crypto.errors import EncodingError
+from quietway_crypto.lanes import hash_capability
 from quietway_server.api.blobs import BLOB_PATH, BlobDoor
 from quietway_server.api.directory import DirectoryDoor
-from quietway_server.api.envelopes import SubmitEnvelopes
+from quietway_server.api.envelopes import LANE_HEADER, SubmitEnvelopes
+from quietway_server.api.holds import HoldDoor
 from quietway_server.api.log import LogDoor
 from quietway_server.api.mailboxes import MailboxPoll
 from quietway_server.api.openapi import describe
-from quietway_server.api.problems import answer_problem
+from quietway_server.api.places import Places, put_place
+from quietway_server.api.problems import HEADERS, answer_problem
 from quietway_server.api.stream import MailboxStream
 from quietway_server.api.submission import SubmitStream
+from quietway_server.api.wakes import WakeDoor
 from quietway_server.api.withdrawals import WithdrawEnvelopes
+from quietway_server.connections import let_rest
 from quietway_server.core.quota import (
     BODY_SECONDS,
     BUSY_RETRY_SECONDS,
@@ -36,22 +46,20 @@ from quietway_server.core.quota import (
     SUBMIT_PATH,
 )
 from quietway_server.errors import RefusedError
+from quietway_server.metrics import measure
 from quietway_server.settings import LOOPBACK
 
 if TYPE_CHECKING:
     from fastapi.telemetry import TelemetryConfig
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from quietway_server.api.places import Place
+    from quietway_server.core.capacity import Urgent
     from quietway_server.services.relay import Relay
 
-HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_LANE: Final = LANE_HEADER.encode()
+_CLAIM: Final = re.compile(r"/v1/holds/[^/]+/claim")
+_COME_BACK_LATER: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 TELEMETRY_OFF: Final[TelemetryConfig] = {
     "tracing": False,
     "metrics": False,
@@ -72,6 +80,7 @@ def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
         redirect_slashes=False,
     )
     polls, directory, log = MailboxPoll(relay), DirectoryDoor(relay), LogDoor(relay)
+    holds = HoldDoor(relay)
     app.router.routes.append(
         Route("/v1/envelopes", SubmitEnvelopes(relay), methods=["POST"], name="envelopes")
     )
@@ -81,9 +90,12 @@ def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
     )
     for method, path, endpoint in (
         ("POST", "/v1/envelopes/withdraw", WithdrawEnvelopes(relay).withdraw),
+        ("PUT", "/v1/holds/{id}", holds.place),
+        ("POST", "/v1/holds/{id}/claim", holds.claim),
         ("GET", "/v1/mailbox", polls.poll),
         ("POST", "/v1/mailbox/hello", polls.greet),
         ("POST", "/v1/mailbox/ack", polls.acknowledge),
+        ("PUT", "/v1/wake", WakeDoor(relay).replace),
         ("PUT", "/v1/agencies/{agency}/manifest", directory.put_manifest),
         ("PUT", "/v1/agencies/{agency}/epochs", directory.put_epochs),
         ("PUT", "/v1/lanes/{week}", directory.put_lanes),
@@ -100,6 +112,10 @@ def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
         methods=["DELETE", "GET", "HEAD", "PUT"],
         include_in_schema=False,
     )
+    for route in app.router.routes:
+        # The framework answers HEAD wherever there is a GET; ours is asked of blobs alone.
+        if isinstance(route, Route) and route.methods and route.path != BLOB_PATH:
+            route.methods.discard("HEAD")
     app.openapi = describe  # type: ignore[method-assign]  # the documented way to give one's own
     return app
 
@@ -131,8 +147,8 @@ class Door:
     ) -> None:
         self._app = app
         self._seconds = seconds
-        self._most = relay.settings.max_requests
-        self._working = 0
+        self._urgency = relay.urgency
+        self._places = Places(relay.settings)
         names = [f"[{name}]" if ":" in name else name for name in LOOPBACK]
         public = urlsplit(relay.settings.public_url).netloc.lower()
         self._hosts = {f"{name}:{port}" for name in names} | ({public} if public else set())
@@ -145,8 +161,8 @@ class Door:
         try:
             self._check(scope)
             await self._work(scope, receive, answer)
-        except ClientDisconnect:
-            return
+        except (ClientDisconnect, ClientDisconnected):
+            return  # also one that came while the relay ends: nobody is there to be told
         except Exception as error:  # noqa: BLE001, the last resort: nothing gets out but a problem
             await answer.refuse(error, scope, receive)
 
@@ -159,21 +175,36 @@ class Door:
         if scope["type"] == "websocket" and "origin" in headers:
             raise RefusedError("not_found")
 
-    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _work(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if scope["type"] == "websocket":
-            await self._app.router(scope, receive, send)
+            await self._app.router(scope, receive, answer)
             return
-        if self._working >= self._most:
-            raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
-        self._working += 1
+        place = self._places.take(
+            await self._judge(scope), is_claim=_CLAIM.fullmatch(scope["path"]) is not None
+        )
+        put_place(scope, place)
+        answer.place = place
+        measure("requests", self._places.taken)
         try:
             # Who reads an answer one byte at a time may not keep a place for ever.
-            async with asyncio.timeout(self._seconds):
-                await self._app.router(scope, receive, send)
+            async with asyncio.timeout(self._seconds) as place.deadline:
+                await self._app.router(scope, receive, answer)
         except TimeoutError:
             raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS) from None
         finally:
-            self._working -= 1
+            place.leave()
+            measure("requests", self._places.taken)
+
+    async def _judge(self, scope: Scope) -> Urgent | None:
+        """Find out whether what a request shows opens a lane of kind crisis."""
+        shown = [value for name, value in scope["headers"] if name == _LANE]
+        if len(shown) != 1:
+            return None
+        try:
+            capability = decode_base64(shown[0].decode("latin-1"))
+        except EncodingError:
+            return None
+        return await self._urgency.judge(hash_capability(capability))
 
 
 class _Answer:
@@ -182,8 +213,12 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._begun = False
+        self.place: Place | None = None
 
     async def __call__(self, message: Message) -> None:
+        if message["type"] == "websocket.close" and not self._begun:
+            # The router found no such socket. It would say so in its own words.
+            raise RefusedError("not_found")
         if message["type"] in {
             "http.response.start",
             "websocket.http.response.start",
@@ -195,10 +230,16 @@ class _Answer:
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             message["headers"] = headers.raw
-        await self._send(message)
+        if self.place is None:
+            await self._send(message)
+        else:
+            with self.place.waiting():
+                await self._send(message)
 
     async def refuse(self, error: Exception, scope: Scope, receive: Receive) -> None:
         """Answer with a problem, unless an answer has begun already."""
         response = answer_problem(error)
         if not self._begun:
+            if response.status_code in _COME_BACK_LATER:
+                let_rest(scope)
             await response(scope, receive, self)

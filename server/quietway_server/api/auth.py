@@ -2,27 +2,36 @@
 
 Rules: the address that was signed is rebuilt from the Host that was checked and the raw path, never
 from a forwarded header. A nonce is taken once. Every failure is one answer, except a clock that is
-far off.
+far off. Checks are paced: what comes faster waits its turn.
 
-Spec: docs/spec/relay-protocol.md, "Signed requests".
+Spec: docs/spec/relay-protocol.md, "Signed requests" and "Under load".
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from quietway_protocol.errors import RequestRefusedError
 from quietway_protocol.request_signature import LISTEN, ROOT, VerifiedRequest, verify_request
 from quietway_schemas.errors import IdError
 from quietway_schemas.ids import AgencyId, DeviceId
+from quietway_server.api.places import waiting_at
+from quietway_server.core.decoys import DECOY_KEY
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import HTTPConnection
 
     from quietway_server.ports import DeviceRow, Transaction
     from quietway_server.services.relay import Relay
+
+
+_KEY_ID: Final = re.compile(r';keyid="([^"]{1,80})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ async def authenticate(
     listens_only = verified.key_id.startswith(LISTEN)
     if device is None or (listens_only and not may_listen):
         raise RefusedError("not_authenticated")
-    _remember(relay, verified)
+    await _remember(relay, verified)
     return Caller(device, listens_only)
 
 
@@ -74,22 +83,57 @@ async def authenticate_reader(relay: Relay, request: HTTPConnection) -> None:
     verified, _ = await _verify(relay, request, body=None, may_be_removed=True)
     if verified.key_id.startswith(LISTEN):
         raise RefusedError("not_authenticated")
-    _remember(relay, verified)
+    await _remember(relay, verified)
 
 
-def _remember(relay: Relay, verified: VerifiedRequest) -> None:
+async def _remember(relay: Relay, verified: VerifiedRequest) -> None:
     now_seconds = relay.clock.now() // 1000
-    relay.nonces.remember(verified.nonce, created=verified.created, now_seconds=now_seconds)
+    relay.nonces.remember(
+        verified.nonce,
+        signer=verified.key_id,
+        created=verified.created,
+        now_seconds=now_seconds,
+    )
+    if relay.shared_nonces is not None:
+        await relay.shared_nonces.take(verified.nonce, created=verified.created * 1000)
 
 
 async def _verify(
     relay: Relay, connection: HTTPConnection, *, body: bytes | None, may_be_removed: bool = False
 ) -> tuple[VerifiedRequest, DeviceRow | None]:
+    await _wait_for_turn(relay, connection)
     return await relay.reader.read(
         lambda transaction: _verify_in(
             transaction, relay, connection, body=body, may_be_removed=may_be_removed
         )
     )
+
+
+async def _wait_for_turn(relay: Relay, connection: HTTPConnection) -> None:
+    """Wait until there is time for one more signature; a stranger's is not waited for.
+
+    Raises:
+        RefusedError: `overloaded`; or `not_authenticated`: nobody has this key id.
+    """
+    shown = _KEY_ID.search(connection.headers.get("signature-input", ""))
+    if shown is None or relay.turns.take_now():
+        return
+    with waiting_at(connection.scope):
+        if not await relay.reader.run(_are_known, shown[1], goes_first=True):
+            raise RefusedError("not_authenticated")
+        await relay.turns.wait(shown[1])
+
+
+def _are_known(transaction: Transaction, key_ids: Sequence[str]) -> Sequence[bool | RefusedError]:
+    return [_is_known(transaction, key_id) for key_id in key_ids]
+
+
+def _is_known(transaction: Transaction, key_id: str) -> bool:
+    if key_id.startswith(ROOT):
+        return _find_root_key(transaction, key_id.removeprefix(ROOT)) is not None
+    device = key_id.removeprefix(LISTEN)
+    known = _find_device(transaction, device) or _find_removed(transaction, device)
+    return known is not None
 
 
 def _verify_in(
@@ -101,25 +145,51 @@ def _verify_in(
     may_be_removed: bool,
 ) -> tuple[VerifiedRequest, DeviceRow | None]:
     found: list[DeviceRow] = []
+    decoys: list[str] = []
 
-    def public_key_of(key_id: str) -> bytes | None:
-        if key_id.startswith(ROOT):
-            return _find_root_key(transaction, key_id.removeprefix(ROOT))
-        device = _find_device(transaction, key_id.removeprefix(LISTEN))
-        if device is None:
-            return _find_removed(transaction, key_id) if may_be_removed else None
-        found.append(device)
-        return device.listen_key if key_id.startswith(LISTEN) else device.identity_key
+    failed: list[Exception] = []
 
-    verified = verify_request(
-        method=connection.scope.get("method", "GET"),
-        url=_signed_url(relay, connection),
-        headers=connection.headers.items(),
-        body=body,
-        public_key_of=public_key_of,
-        now=relay.clock.now(),
-    )
+    def public_key_of(key_id: str) -> bytes:
+        try:
+            key = _find_key(transaction, key_id, found, may_be_removed=may_be_removed)
+        except Exception as error:  # noqa: BLE001, whatever it was, it is raised again below
+            failed.append(error)
+            return DECOY_KEY
+        if key is None:
+            # Whom nobody knows is refused after as much work as whoever has the wrong key.
+            decoys.append(key_id)
+        return key or DECOY_KEY
+
+    try:
+        verified = verify_request(
+            method=connection.scope.get("method", "GET"),
+            url=_signed_url(relay, connection),
+            headers=connection.headers.items(),
+            body=body,
+            public_key_of=public_key_of,
+            now=relay.clock.now(),
+        )
+    except RequestRefusedError:
+        if failed:
+            # A database that is away must not look like a wrong signature.
+            raise failed[0] from None
+        raise
+    if decoys or failed:
+        raise RefusedError("not_authenticated")
     return verified, found[0] if found else None
+
+
+def _find_key(
+    transaction: Transaction, key_id: str, found: list[DeviceRow], *, may_be_removed: bool
+) -> bytes | None:
+    """Find the public key of a key id, and note whose it is."""
+    if key_id.startswith(ROOT):
+        return _find_root_key(transaction, key_id.removeprefix(ROOT))
+    device = _find_device(transaction, key_id.removeprefix(LISTEN))
+    if device is None:
+        return _find_removed(transaction, key_id) if may_be_removed else None
+    found.append(device)
+    return device.listen_key if key_id.startswith(LISTEN) else device.identity_key
 
 
 def _find_root_key(transaction: Transaction, text: str) -> bytes | None:

@@ -1,7 +1,7 @@
 """Read bodies and queries within their bounds.
 
-Rules: nothing is read beyond its limit or after its time; nothing is unpacked; a media type is
-exactly the one asked for.
+Rules: nothing is read beyond its limit, after its time, or without room for it; nothing is
+unpacked; a media type is exactly the one asked for.
 
 Spec: docs/spec/relay-protocol.md, "Ground rules" and "Limits".
 """
@@ -12,6 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
+from quietway_server.api.places import find_place, waiting_at
 from quietway_server.core.quota import BODY_SECONDS, BUSY_RETRY_SECONDS
 from quietway_server.errors import RefusedError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 ENVELOPES: Final = "application/vnd.quietway.envelopes"
+LADDER: Final = "application/vnd.quietway.ladder"
+CLAIM: Final = "application/vnd.quietway.claim"
 OCTETS: Final = "application/octet-stream"
 PAGE: Final = "application/vnd.quietway.page"
 WITHDRAWALS: Final = "application/vnd.quietway.withdrawals"
@@ -112,16 +115,22 @@ async def _read(request: Request, limit: int) -> bytes:
     if not (announced.isascii() and announced.isdigit()) or int(announced[:20]) > limit:
         raise RefusedError("too_large")
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _collect(request, limit)
+        with waiting_at(request.scope):
+            async with asyncio.timeout(BODY_SECONDS):
+                return await _collect(request, limit)
     except TimeoutError:
         raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS) from None
 
 
 async def _collect(request: Request, limit: int) -> bytes:
-    body = bytearray()
+    place = find_place(request.scope)
+    pieces: list[bytes] = []
+    length = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+        length += len(chunk)
+        if length > limit:
             raise RefusedError("too_large")
-    return bytes(body)
+        if place is not None:
+            place.hold(len(chunk))
+        pieces.append(chunk)
+    return b"".join(pieces)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from quietway_crypto.encoding import decode_base64
 from quietway_crypto.errors import EncodingError
+from quietway_crypto.lanes import hash_capability
 from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.envelope import unpack_records
 from quietway_server.api.bodies import ENVELOPES, JSON, read_body
@@ -47,7 +48,10 @@ class SubmitEnvelopes:
         body = await read_body(request, media_type=ENVELOPES, limit=ENVELOPES_BODY_BYTES)
         capability = read_capability(request)
         records = unpack_records(body)
-        accepted = await self._relay.ingest.submit(capability, records, body_bytes=len(body))
+        urgent = await self._relay.urgency.judge(hash_capability(capability))
+        accepted = await self._relay.ingest.submit(
+            capability, records, body_bytes=len(body), urgent=urgent
+        )
         answer = Response(encode_canonical({"accepted": accepted}), 201, media_type=JSON)
         await answer(scope, receive, send)
 

@@ -10,23 +10,31 @@ Spec: docs/spec/relay-protocol.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from quietway_schemas.directory import DirectoryPage, SignedObject
 from quietway_schemas.frames import Ack, Hello, Welcome
 from quietway_schemas.log import LogConsistency, LogLeaves
 from quietway_schemas.problems import PROBLEM_MEDIA_TYPE, PROBLEMS, ProblemBody
+from quietway_schemas.wake import WakeEndpoints
 from quietway_schemas.withdrawal import MOST_SLIPS
 from quietway_server.api.bodies import (
+    CLAIM,
     ENVELOPES,
     JSON,
+    LADDER,
     LARGEST_CURSOR,
     NOTE,
     OCTETS,
     PAGE,
     WITHDRAWALS,
 )
+from quietway_server.api.problems import HEADERS, RETRYABLE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SWITCHED: Final = 101
 _MODELS: Final = (
     Ack,
     DirectoryPage,
@@ -35,18 +43,33 @@ _MODELS: Final = (
     LogLeaves,
     ProblemBody,
     SignedObject,
+    WakeEndpoints,
     Welcome,
 )
 _ANY: Final = ("internal", "not_found", "overloaded", "storage_failed")
 _BODY: Final = ("too_large", "unknown_field", "wrong_media_type")
 _CONTROL: Final = (*_BODY, "malformed_json", "invalid_field")
 _SIGNED: Final = ("not_authenticated", "clock_skew")
+_UPGRADED: Final = ("Connection", "Sec-WebSocket-Accept", "Upgrade")
 _CURSOR: Final = ("unknown_field", "invalid_field", "too_large")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one address."""
+    """One method of one address.
+
+    Attributes:
+        method: In small letters.
+        path: With its parameters in braces.
+        summary: What it does.
+        status: Of the answer, when all is well.
+        problems: The codes of every refusal, but `method_not_allowed`.
+        parameters: Names out of `_PARAMETERS`.
+        takes: Media type and model of the body, or None.
+        gives: Media type and model of the answer, or None.
+        shows: The header fields of the answer, beside those of every answer.
+        also: Another status when all is well, with the header fields that come with it.
+    """
 
     method: str
     path: str
@@ -56,6 +79,8 @@ class Operation:
     parameters: tuple[str, ...] = ()
     takes: tuple[str, str] | None = None
     gives: tuple[str, str] | None = None
+    shows: tuple[str, ...] = ()
+    also: tuple[int, tuple[str, ...]] | None = None
 
 
 OPERATIONS: Final = (
@@ -93,8 +118,9 @@ OPERATIONS: Final = (
         "/v1/submit",
         "Upgraded to a websocket, submit batches and be answered in their order.",
         101,
-        (*_ANY, "invalid_field", "unknown_field", "overloaded"),
+        (*_ANY, "invalid_field", "unknown_field"),
         ("Quietway-Lane",),
+        shows=_UPGRADED,
     ),
     Operation(
         "get",
@@ -105,6 +131,7 @@ OPERATIONS: Final = (
         ("after", "Signature", "Signature-Input"),
         None,
         (PAGE, ""),
+        also=(101, _UPGRADED),
     ),
     Operation(
         "post",
@@ -124,6 +151,15 @@ OPERATIONS: Final = (
         (*_ANY, *_SIGNED, *_CONTROL, "storage_full"),
         ("Signature", "Signature-Input", "Content-Digest"),
         (JSON, "Ack"),
+    ),
+    Operation(
+        "put",
+        "/v1/wake",
+        "Leave the endpoints where a device is woken.",
+        204,
+        (*_ANY, *_SIGNED, *_CONTROL, "storage_full"),
+        ("Signature", "Signature-Input", "Content-Digest"),
+        (JSON, "WakeEndpoints"),
     ),
     Operation(
         "put",
@@ -162,6 +198,35 @@ OPERATIONS: Final = (
     ),
     Operation(
         "put",
+        "/v1/holds/{id}",
+        "Place a ladder of alerts, each tier to be released in its time.",
+        201,
+        (
+            *_ANY,
+            *_BODY,
+            "malformed_record",
+            "invalid_field",
+            "conflict",
+            "over_quota",
+            "mailbox_full",
+            "storage_full",
+        ),
+        ("id", "Quietway-Lane"),
+        (LADDER, ""),
+        (JSON, "Accepted"),
+    ),
+    Operation(
+        "post",
+        "/v1/holds/{id}/claim",
+        "Claim a ladder: deliver the claim, and with the first one what is held.",
+        200,
+        (*_ANY, *_BODY, "malformed_record", "conflict", "over_quota", "storage_full"),
+        ("id",),
+        (CLAIM, ""),
+        (JSON, "Claimed"),
+    ),
+    Operation(
+        "put",
         "/v1/blobs/{id}",
         "Upload the next part of a sealed file.",
         201,
@@ -177,6 +242,7 @@ OPERATIONS: Final = (
         200,
         (*_ANY, *_CURSOR),
         ("id", "Quietway-Blob-Writer"),
+        shows=("Quietway-Blob-Expires", "Quietway-Blob-Stored"),
     ),
     Operation(
         "get",
@@ -187,6 +253,8 @@ OPERATIONS: Final = (
         ("id", "Quietway-Blob-Opening", "Range"),
         None,
         (OCTETS, ""),
+        ("Accept-Ranges",),
+        (206, ("Accept-Ranges", "Content-Range")),
     ),
     Operation(
         "delete",
@@ -279,33 +347,69 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    **{name: {"const": value} for name, value in HEADERS.items()},
+    "Accept-Ranges": {"const": "bytes"},
+    "Allow": _TEXT,
+    "Connection": _TEXT,
+    "Content-Range": {"type": "string", "pattern": "^bytes [0-9]{1,15}-[0-9]{1,15}/[0-9]{1,15}$"},
+    "Quietway-Blob-Expires": _COUNT,
+    "Quietway-Blob-Stored": _COUNT,
+    "Retry-After": {"type": "integer", "minimum": 1},
+    "Sec-WebSocket-Accept": _TEXT,
+    "Upgrade": {"const": "websocket"},
+}
+"""What answers carry, beside `Date`, `Content-Length` and `Content-Type`."""
+_BY_CODE: Final = {
+    "method_not_allowed": ("Allow",),
+    "too_large": ("Connection",),
+    "wrong_media_type": ("Connection",),
+}
+
+
 def describe() -> dict[str, Any]:
     """Give the OpenAPI 3.1 document."""
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
+    headers = {name: {"required": True, "schema": schema} for name, schema in _HEADERS.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "quietway relay", "version": "1"},
         "paths": paths,
-        "components": {"schemas": _schemas()},
+        "components": {"headers": headers, "schemas": _schemas()},
     }
 
 
 def _describe(operation: Operation) -> dict[str, Any]:
+    responses = {
+        str(operation.status): _response("Done.", operation.shows, operation.gives),
+        **_refusals(operation),
+    }
+    if operation.also is not None:
+        status, shows = operation.also
+        gives = None if status == SWITCHED else operation.gives
+        responses[str(status)] = _response("Done.", shows, gives)
     described: dict[str, Any] = {
         "summary": operation.summary,
         "parameters": [
             {"name": name, "required": True, **_PARAMETERS[name]} for name in operation.parameters
         ],
-        "responses": {
-            str(operation.status): {"description": "Done.", **_content(operation.gives)},
-            **_refusals(operation),
-        },
+        "responses": responses,
     }
     if operation.takes is not None:
         described["requestBody"] = {"required": True, **_content(operation.takes)}
     return described
+
+
+def _response(
+    description: str, shows: Iterable[str], body: tuple[str, str] | None
+) -> dict[str, Any]:
+    headers = {
+        name: {"$ref": f"#/components/headers/{name}"} for name in sorted({*HEADERS, *shows})
+    }
+    return {"description": description, "headers": headers, **_content(body)}
 
 
 def _content(body: tuple[str, str] | None) -> dict[str, Any]:
@@ -316,14 +420,21 @@ def _content(body: tuple[str, str] | None) -> dict[str, Any]:
 
 
 def _refusals(operation: Operation) -> dict[str, Any]:
-    by_status: dict[int, list[str]] = {}
+    by_status: dict[int, set[str]] = {}
     for code in (*operation.problems, "method_not_allowed"):
-        by_status.setdefault(PROBLEMS[code].status, []).append(code)
-    content = {"content": {PROBLEM_MEDIA_TYPE: {"schema": _reference("ProblemBody")}}}
+        by_status.setdefault(PROBLEMS[code].status, set()).add(code)
+    # The answer to a HEAD has no body, whatever it says.
+    body = None if operation.method == "head" else (PROBLEM_MEDIA_TYPE, "ProblemBody")
     return {
-        str(status): {"description": ", ".join(sorted(codes)), **content}
+        str(status): _response(", ".join(sorted(codes)), _shown_with(status, codes), body)
         for status, codes in sorted(by_status.items())
     }
+
+
+def _shown_with(status: int, codes: Iterable[str]) -> list[str]:
+    """Tell which header fields stand on the refusals of one status."""
+    later = ["Retry-After"] if status in RETRYABLE else []
+    return [*later, *(name for code in codes for name in _BY_CODE.get(code, ()))]
 
 
 def _reference(model: str) -> dict[str, str]:
@@ -343,6 +454,7 @@ def _schemas() -> dict[str, Any]:
                 }
             }
         ),
+        "Claimed": _closed({"first": {"type": "boolean"}}),
         "StoredPart": _closed(
             {
                 "expires": {"type": "integer", "minimum": 0},

@@ -26,11 +26,14 @@ from quietway_schemas.problems import PROBLEM_MEDIA_TYPE, PROBLEMS, ProblemBody
 from quietway_server.core.quota import BUSY_RETRY_SECONDS
 from quietway_server.errors import (
     RefusedError,
+    StorageAwayError,
     StorageBusyError,
+    StorageConflictError,
     StorageFailedError,
     StorageFullError,
 )
 from quietway_server.log import log_event
+from quietway_server.metrics import count
 
 _BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _BY_KIND: Final = (
@@ -39,12 +42,30 @@ _BY_KIND: Final = (
     (StorageFullError, "storage_full"),
     (StorageFailedError, "storage_failed"),
     (StorageBusyError, "overloaded"),
+    (StorageConflictError, "overloaded"),
+    (StorageAwayError, "storage_failed"),
 )
-_RETRYABLE: Final = frozenset({429, 503, 507})
+RETRYABLE: Final = frozenset({429, 503, 507})
+"""The statuses whose answers say when it is worth to try again."""
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""The header fields of every answer, whatever it is."""
 
 
 def as_refusal(error: Exception) -> RefusedError:
-    """Turn any error into a registered refusal."""
+    """Turn any error into a registered refusal, and count it."""
+    refused = _as_refusal(error)
+    count("refusals", label=refused.code)
+    return refused
+
+
+def _as_refusal(error: Exception) -> RefusedError:
     if isinstance(error, RefusedError):
         return error
     if isinstance(error, SchemaError):
@@ -74,7 +95,7 @@ def _refuse_form(error: SchemaError) -> RefusedError:
 
 def retry_after(refused: RefusedError) -> int | None:
     """Tell in how many seconds it is worth to try again; None where it never is."""
-    if PROBLEMS[refused.code].status not in _RETRYABLE:
+    if PROBLEMS[refused.code].status not in RETRYABLE:
         return None
     return refused.retry_after or BUSY_RETRY_SECONDS
 

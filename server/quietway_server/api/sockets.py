@@ -19,6 +19,7 @@ from quietway_server.api.problems import as_refusal
 from quietway_server.core.quota import BUSY_RETRY_SECONDS
 from quietway_server.direct import EXTENSION
 from quietway_server.errors import RefusedError
+from quietway_server.metrics import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +51,11 @@ class Direct(Protocol):
         """Send frames in one write; to a peer that is gone, nothing."""
         ...
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the peer has not read most of what it was told."""
+        ...
+
     async def drained(self) -> None:
         """Wait until the peer has read most of what it was told, or is gone."""
         ...
@@ -65,10 +71,12 @@ class Room:
     """How many sockets of a kind may be open at once.
 
     Args:
+        kind: The kind, as the metric `sockets` calls it.
         most: The limit.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, kind: str, most: int) -> None:
+        self._kind = kind
         self._most = most
         self._open = 0
 
@@ -81,11 +89,15 @@ class Room:
         """
         if self._open >= self._most:
             raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
-        self._open += 1
+        self._change(1)
         try:
             yield
         finally:
-            self._open -= 1
+            self._change(-1)
+
+    def _change(self, by: int) -> None:
+        self._open += by
+        measure("sockets", self._open, label=self._kind)
 
 
 async def close(socket: WebSocket, code: int) -> None:

@@ -3,7 +3,8 @@
 Theory of operation: the upgrade is signed, so who reads is known before the socket opens. Then one
 task sends what lies after the cursor, and waits for a hint when there is nothing or the window is
 full; acknowledgements come in as calls. Truth is in the store: a hint only says when to look. A
-peer that breaks a rule is told why and sent away with 1008.
+peer that breaks a rule is told why and sent away with 1008. One that reads slowly is sent fewer at
+a time, so that little of it waits in memory.
 
 Spec: docs/spec/relay-protocol.md, "Websocket".
 """
@@ -11,7 +12,7 @@ Spec: docs/spec/relay-protocol.md, "Websocket".
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.websockets import WebSocket
 
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from quietway_server.services.relay import Relay
 
 
+LEAST_AT_A_TIME: Final = 8
+MOST_AT_A_TIME: Final = 64
+"""How many envelopes are sent before one looks whether the peer reads them."""
+
+
 class MailboxStream:
     """`GET /v1/mailbox`, upgraded.
 
@@ -43,7 +49,7 @@ class MailboxStream:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._room = Room(relay.settings.max_sockets)
+        self._room = Room("mailbox", relay.settings.max_sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket, from its upgrade to its end."""
@@ -73,6 +79,7 @@ class _Connection:
         self._hello: HelloReceived | None = None
         self._is_over = False
         self._error: BaseException | None = None
+        self._at_a_time = MOST_AT_A_TIME // 2
 
     async def serve(self) -> None:
         """Serve until the peer leaves, or breaks a rule, or is sent away."""
@@ -113,7 +120,9 @@ class _Connection:
     async def _send_envelopes(self) -> None:
         while not self._is_over:
             fetched = await self._relay.mailboxes.fetch(
-                self._device, after=self._session.last_seq, limit=self._session.room
+                self._device,
+                after=self._session.last_seq,
+                limit=min(self._session.room, self._at_a_time),
             )
             if fetched.envelopes:
                 self._direct.say(
@@ -124,7 +133,11 @@ class _Connection:
                         for stored in fetched.envelopes
                     )
                 )
-                await self._direct.drained()
+                if self._direct.is_behind:
+                    self._at_a_time = max(LEAST_AT_A_TIME, self._at_a_time // 2)
+                    await self._direct.drained()
+                else:
+                    self._at_a_time = min(MOST_AT_A_TIME, self._at_a_time * 2)
             else:
                 await self._hints.changed()
 

@@ -5,9 +5,10 @@ back in the loop, and what can be said of them is said. While too much is unansw
 read, so a sender that is too fast waits at its own socket. The task only waits for the end.
 
 Rules: no identity is asked for, and none is kept; opening a socket tells nothing about a lane. A
-socket that brings nothing is closed, because nobody is known by it.
+socket that brings nothing is closed, because nobody is known by it, and sooner when places run out.
 
-Spec: docs/spec/relay-protocol.md, "On a websocket"; docs/decisions/batches-on-a-socket.md.
+Spec: docs/spec/relay-protocol.md, "On a websocket" and "Under load";
+docs/decisions/batches-on-a-socket.md.
 """
 
 from __future__ import annotations
@@ -26,19 +27,25 @@ from quietway_schemas.envelope import unpack_records
 from quietway_schemas.errors import EnvelopeError
 from quietway_server.api.bodies import refuse_query
 from quietway_server.api.envelopes import read_capability
+from quietway_server.api.places import GRACE_SECONDS
 from quietway_server.api.problems import as_refusal, retry_after
-from quietway_server.api.sockets import Room, close, find_direct, send_away
+from quietway_server.api.sockets import close, find_direct, send_away
+from quietway_server.core.capacity import Capacity
+from quietway_server.core.quota import BUSY_RETRY_SECONDS
 from quietway_server.errors import RefusedError
+from quietway_server.metrics import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
 
-    from quietway_server.services.ingest import Ingest
+    from quietway_server.core.capacity import Urgent
     from quietway_server.services.relay import Relay
 
 WENT_WELL: Final = 1000
+COME_BACK_LATER: Final = 1013
+CRISIS_SOCKETS: Final = 32
 
 
 class SubmitStream:
@@ -52,30 +59,81 @@ class SubmitStream:
     def __init__(self, relay: Relay, idle_seconds: float) -> None:
         self._relay = relay
         self._idle_seconds = idle_seconds
-        self._room = Room(relay.settings.submit_sockets)
+        self._sockets = Capacity(relay.settings.submit_sockets, reserved=CRISIS_SOCKETS)
+        self._by_news: dict[_Submitting, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket, from its upgrade to its end."""
         socket = WebSocket(scope, receive, send)
         refuse_query(socket)
         lane = hash_capability(read_capability(socket))
-        with self._room.take():
-            await _Submitting(self._relay.ingest, socket, lane).serve(self._idle_seconds)
+        urgent = await self._relay.urgency.judge(lane)
+        submitting = _Submitting(self._relay, socket, lane, urgent, self._note_news)
+        is_reserved = urgent is not None and self._sockets.take_reserved(urgent)
+        if not is_reserved:
+            self._take(submitting)
+        measure("sockets", self._sockets.taken, label="submit")
+        try:
+            await submitting.serve(self._idle_seconds)
+        finally:
+            self._by_news.pop(submitting, None)
+            if not submitting.gave_way:
+                self._sockets.give_back(urgent if is_reserved else None)
+                measure("sockets", self._sockets.taken, label="submit")
+
+    def _take(self, submitting: _Submitting) -> None:
+        """Take a place; when there is none, who has stored nothing for the longest gives way.
+
+        Raises:
+            RefusedError: `overloaded`: all have stored something just now.
+        """
+        if not self._sockets.take():
+            slowest = next(iter(self._by_news), None)
+            if slowest is None or not slowest.give_way():
+                raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
+            del self._by_news[slowest]
+        self._by_news[submitting] = None
+
+    def _note_news(self, submitting: _Submitting) -> None:
+        if submitting in self._by_news:
+            del self._by_news[submitting]
+            self._by_news[submitting] = None
 
 
 class _Submitting:
     """One open socket."""
 
-    def __init__(self, ingest: Ingest, socket: WebSocket, lane: bytes) -> None:
-        self._ingest = ingest
+    def __init__(
+        self,
+        relay: Relay,
+        socket: WebSocket,
+        lane: bytes,
+        urgent: Urgent | None,
+        tell_news: Callable[[_Submitting], None],
+    ) -> None:
+        self._ingest = relay.ingest
+        self._urgency = relay.urgency
         self._socket = socket
         self._lane = lane
+        self._urgent = urgent
+        self._tell_news = tell_news
         self._session = SubmissionSession()
         self._direct = find_direct(socket)
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._breach: RemoteProtocolError | None = None
         self._is_answering = False
+        self._news_at = self._loop.time()
+        self.gave_way = False
+
+    def give_way(self) -> bool:
+        """End for somebody who needs the place; tell whether nothing was stored for a while."""
+        if self._loop.time() - self._news_at < GRACE_SECONDS:
+            return False
+        self.gave_way = True
+        self._direct.hold()
+        self._ended.set()
+        return True
 
     async def serve(self, idle_seconds: float) -> None:
         """Serve until the peer leaves, breaks a rule, or brings nothing more."""
@@ -89,7 +147,9 @@ class _Submitting:
             known = self._session.stored
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), idle_seconds)
-        if self._breach is not None:
+        if self.gave_way:
+            await close(self._socket, COME_BACK_LATER)
+        elif self._breach is not None:
             await send_away(self._socket, self._breach, self._session.send_closing)
 
     def _take(self, batch: str | bytes) -> None:
@@ -108,12 +168,17 @@ class _Submitting:
     def _submit(self, batch: bytes, settle: Callable[[BaseException | None], None]) -> None:
         try:
             records = unpack_records(batch)
-            self._ingest.hand_in(self._lane, records, settle, body_bytes=len(batch))
+            self._ingest.hand_in(
+                self._lane, records, settle, body_bytes=len(batch), urgent=self._urgent
+            )
         except (EnvelopeError, RefusedError) as refused:
             settle(refused)
 
     def _note(self, number: int, error: BaseException | None) -> None:
         self._session.note(number, None if error is None else _as_refusal(error))
+        if error is None:
+            self._news_at = self._loop.time()
+            self._tell_news(self)
         if not self._is_answering:
             # What else becomes known by then is told in the same frame.
             self._is_answering = True

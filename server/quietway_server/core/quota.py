@@ -17,6 +17,7 @@ SUBMIT_PATH: Final = "/v1/submit"
 ENVELOPES_BODY_BYTES: Final = 1024 * 1024
 DIRECTORY_BODY_BYTES: Final = 256 * 1024
 WITHDRAWALS_BODY_BYTES: Final = 8 * 1024
+HOLDS_BODY_BYTES: Final = 520 * 1024
 BLOB_PART_BYTES: Final = 1024 * 1024
 CONTROL_BODY_BYTES: Final = 16 * 1024
 BODY_SECONDS: Final = 60.0
@@ -27,6 +28,7 @@ QUOTA_RETRY_SECONDS: Final = 3600
 BUSY_RETRY_SECONDS: Final = 5
 CRISIS: Final = "crisis"
 """The kind of a lane that alarms go through."""
+_SHARE_OF_A_WEEK: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,37 @@ class Quota:
         lane_envelopes: Envelopes through one lane in its week.
         lane_crisis_envelopes: Alarms through one lane in its week, beside those.
         mailbox_sockets: Open sockets of one mailbox.
+        mailbox_crisis_envelopes: Alarms waiting in one mailbox, beside `mailbox_envelopes`.
     """
 
     mailbox_envelopes: int = 10_000
     lane_envelopes: int = 20_000
     lane_crisis_envelopes: int = 2_000
     mailbox_sockets: int = 4
+    mailbox_crisis_envelopes: int = 1_000
 
-    def check_mailbox(self, waiting: int, *, index: int) -> None:
+    def check_mailbox(self, waiting: int, *, used: int, kind: str, index: int) -> None:
         """Refuse one more envelope for a mailbox that holds `waiting`.
+
+        Its last half is for lanes that carried little, so that no single one can fill it; behind
+        that there is room for alarms alone.
+
+        Args:
+            waiting: What the mailbox holds.
+            used: What the lane carried in its week.
+            kind: The lane's.
+            index: Which record of the batch it is.
 
         Raises:
             RefusedError: `mailbox_full`.
         """
-        if waiting >= self.mailbox_envelopes:
+        if kind == CRISIS:
+            most = self.mailbox_envelopes + self.mailbox_crisis_envelopes
+        elif used * _SHARE_OF_A_WEEK >= self.lane_envelopes:
+            most = self.mailbox_envelopes - self.mailbox_envelopes // 2
+        else:
+            most = self.mailbox_envelopes
+        if waiting >= most:
             raise RefusedError("mailbox_full", index=index, retry_after=QUOTA_RETRY_SECONDS)
 
     def check_lane(self, used: int, *, kind: str, index: int) -> None:

@@ -62,6 +62,10 @@ class LocalDelivery:
             if not listeners:
                 del self._listening[mailbox]
 
+    async def run(self) -> None:
+        """Keep the bus going, for ever: inside one process there is nothing to keep."""
+        await asyncio.Event().wait()
+
     def listeners(self, mailbox: bytes) -> int:
         """Count who listens to a mailbox."""
         return len(self._listening.get(mailbox, ()))

@@ -20,6 +20,7 @@ from quietway_crypto.blob_rights import hash_opening, hash_writer
 from quietway_crypto.blob_sizes import CHUNK_BYTES
 from quietway_crypto.encoding import constant_time_equal
 from quietway_crypto.lanes import hash_capability
+from quietway_server.core.decoys import DECOY_HASH
 from quietway_server.core.quota import BLOB_PART_BYTES
 from quietway_server.core.retention import blob_expiry, sendable_weeks, unfinished_expiry
 from quietway_server.errors import RefusedError
@@ -152,8 +153,8 @@ class Blobs:
 
     def _written(self, transaction: Transaction, blob: bytes, writer: bytes) -> BlobRow:
         row = transaction.find_blob(blob)
-        is_live = row is not None and row.expires > self.clock.now()
-        if row is None or not is_live or not _is_writer(row, writer):
+        is_right = _is_writer(row, writer)
+        if row is None or not is_right or row.expires <= self.clock.now():
             raise RefusedError("not_found")
         return row
 
@@ -193,9 +194,8 @@ def check_fetch(row: BlobRow | None, opening: bytes, *, now: Instant) -> BlobRow
     Raises:
         RefusedError: `not_found`: unknown, not whole, expired, or another secret.
     """
-    if row is None or not row.is_whole or row.expires <= now:
-        raise RefusedError("not_found")
-    if not constant_time_equal(hash_opening(opening), row.opening_hash):
+    is_right = constant_time_equal(hash_opening(opening), row.opening_hash if row else DECOY_HASH)
+    if row is None or not is_right or not row.is_whole or row.expires <= now:
         raise RefusedError("not_found")
     return row
 
@@ -233,5 +233,5 @@ def _append(transaction: Transaction, row: BlobRow, part: Part, now: Instant) ->
     return moved
 
 
-def _is_writer(row: BlobRow, writer: bytes) -> bool:
-    return constant_time_equal(hash_writer(writer), row.writer_hash)
+def _is_writer(row: BlobRow | None, writer: bytes) -> bool:
+    return constant_time_equal(hash_writer(writer), row.writer_hash if row else DECOY_HASH)

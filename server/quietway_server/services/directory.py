@@ -38,11 +38,13 @@ from quietway_schemas.errors import SchemaError
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.instants import HOUR, Instant
 from quietway_schemas.log import MANIFEST_LEAF
+from quietway_server.core.decoys import DECOY_KEY
 from quietway_server.core.quota import PAGE_ENTRIES, PAGE_SOFT_BYTES
 from quietway_server.core.retention import publishable_weeks
 from quietway_server.errors import RefusedError
 from quietway_server.ports import DeviceRow, EpochBatchRow, ManifestRow, WeekRow
 from quietway_server.services.enrolment import hash_code
+from quietway_server.services.ladders import close_mailboxes
 from quietway_server.services.log import find_head, prove_consistency, prove_manifests
 
 if TYPE_CHECKING:
@@ -86,25 +88,30 @@ class Directory:
             raise RefusedError("not_authenticated")
         proved = _prove(signed, agency=agency, root_key=pinned, now=now)
         manifest = proved.manifest
-        row = _manifest_row(proved)
-        devices = _device_rows(manifest)
+        row = manifest_row(proved)
+        devices = device_rows(manifest)
 
         def work(transaction: Transaction) -> list[bytes]:
             held = transaction.find_manifest(row.agency)
             if held is not None and held.payload == row.payload:
                 return []
+            if held is None:
+                # Before anything else: who has no code learns nothing of who is here.
+                _check_invited(transaction, enrolment_code, now=now)
             if transaction.is_agency_removed(row.agency):
                 raise RefusedError("invalid_field", field="agency_id")
             _check_follows(manifest, row, held)
             _check_unclaimed(transaction, row, devices)
-            if held is None:
-                _spend(transaction, enrolment_code, now=now)
+            if held is None and enrolment_code is not None:
+                transaction.spend_enrolment(hash_code(enrolment_code), now=now)
+            closing = transaction.find_closing(row.agency, devices)
             left = transaction.replace_manifest(row, devices)
+            arrived = close_mailboxes(transaction, closing, now=now)
             self.log.append(transaction, MANIFEST_LEAF, row.agency, row.digest)
-            return left
+            return left + [arrival.record.header.mailbox.value for arrival in arrived]
 
         for mailbox in await self.writer.write(work, body_bytes=len(signed.payload)):
-            # Whoever still listens there looks once more, finds nothing, and is sent away.
+            # Whoever still listens there looks once more, and is sent away or finds an alert.
             self.delivery.wake(mailbox, 0)
 
     async def _find_root_key(self, agency: AgencyId) -> bytes | None:
@@ -250,10 +257,9 @@ def _check_unclaimed(transaction: Transaction, row: ManifestRow, devices: list[D
         raise RefusedError("invalid_field", field="devices")
 
 
-def _spend(transaction: Transaction, enrolment_code: str | None, *, now: Instant) -> None:
-    if enrolment_code is None or not transaction.spend_enrolment(
-        hash_code(enrolment_code), now=now
-    ):
+def _check_invited(transaction: Transaction, enrolment_code: str | None, *, now: Instant) -> None:
+    digest = None if enrolment_code is None else hash_code(enrolment_code)
+    if digest is None or not transaction.is_enrolment_open(digest, now=now):
         raise RefusedError("not_authenticated")
 
 
@@ -262,15 +268,18 @@ def _check_by_device(
 ) -> None:
     """Refuse what is not signed by the identity key of a device that this agency certifies now."""
     row = transaction.find_devices([device]).get(device)
-    if row is None or row.agency != agency.value:
-        raise RefusedError("refused_signature")
+    is_theirs = row is not None and row.agency == agency.value
     try:
-        verify(row.identity_key, tag, signed.payload, signed.signature)
+        # A device that nobody knows is refused after as much work as one with the wrong key.
+        verify(row.identity_key if row else DECOY_KEY, tag, signed.payload, signed.signature)
     except CryptoError:
         raise RefusedError("refused_signature") from None
+    if not is_theirs:
+        raise RefusedError("refused_signature")
 
 
-def _manifest_row(proved: ProvedManifest) -> ManifestRow:
+def manifest_row(proved: ProvedManifest) -> ManifestRow:
+    """Give a proved manifest as the store keeps it."""
     manifest = proved.manifest
     return ManifestRow(
         manifest.agency_id.value,
@@ -283,7 +292,8 @@ def _manifest_row(proved: ProvedManifest) -> ManifestRow:
     )
 
 
-def _device_rows(manifest: Manifest) -> list[DeviceRow]:
+def device_rows(manifest: Manifest) -> list[DeviceRow]:
+    """Give the devices that a manifest certifies."""
     return [
         DeviceRow(
             device.device_id.value,

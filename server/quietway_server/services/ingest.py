@@ -13,20 +13,26 @@ Spec: docs/spec/relay-protocol.md, "Submitting".
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from quietway_crypto.lanes import hash_capability
+from quietway_server.core.quota import CRISIS
 from quietway_server.core.retention import expiry_of, sendable_weeks
+from quietway_server.core.soundness import hash_record
 from quietway_server.errors import RefusedError
+from quietway_server.metrics import count
 from quietway_server.ports import Arrival
+from quietway_server.services.wake_reasons import Reason, queue_for_arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from quietway_schemas.envelope import SubmissionRecord
     from quietway_schemas.instants import Instant
+    from quietway_server.core.capacity import Urgent
     from quietway_server.core.quota import Quota
     from quietway_server.ports import Clock, Delivery, Transaction
     from quietway_server.services.writer import Writer
@@ -34,17 +40,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Accepts batches."""
+    """Accepts batches. `draw` gives a random number below another, for when readers are woken."""
 
     writer: Writer
     delivery: Delivery
     clock: Clock
     quota: Quota
+    draw: Callable[[int], int] = secrets.randbelow
 
     async def submit(
-        self, capability: bytes, records: Sequence[SubmissionRecord], *, body_bytes: int
+        self,
+        capability: bytes,
+        records: Sequence[SubmissionRecord],
+        *,
+        body_bytes: int,
+        urgent: Urgent | None = None,
     ) -> int:
         """Store a batch durably, then wake its readers.
+
+        Args:
+            capability: What was shown.
+            records: The batch.
+            body_bytes: What the batch holds in memory.
+            urgent: What was found of the capability, where it is for alarms.
 
         Returns:
             How many records the batch has; those that came before count too.
@@ -54,7 +72,12 @@ class Ingest:
             StoreError: The batch was not stored.
         """
         batch = Batch.of(records, lane=hash_capability(capability))
-        self._wake(await self.writer.run(self.accept, batch, body_bytes=body_bytes))
+        alarm = partial(self.is_alarm, batch=batch)
+        self._wake(
+            await self.writer.run(
+                self.accept, batch, body_bytes=body_bytes, urgent=urgent, alarm=alarm
+            )
+        )
         return len(records)
 
     def hand_in(
@@ -64,6 +87,7 @@ class Ingest:
         settle: Callable[[BaseException | None], None],
         *,
         body_bytes: int,
+        urgent: Urgent | None = None,
     ) -> None:
         """Hand in a batch, and do not wait for it.
 
@@ -72,6 +96,7 @@ class Ingest:
             records: The batch.
             settle: Is told when the batch is durable, or with the error of `submit`.
             body_bytes: What the batch holds in memory.
+            urgent: What was found of the capability, where it is for alarms.
 
         Raises:
             RefusedError: `overloaded`.
@@ -82,17 +107,31 @@ class Ingest:
             settle(error)
 
         batch = Batch.of(records, lane=lane)
-        self.writer.hand_in(self.accept, batch, wake, body_bytes=body_bytes)
+        alarm = partial(self.is_alarm, batch=batch)
+        self.writer.hand_in(
+            self.accept, batch, wake, body_bytes=body_bytes, urgent=urgent, alarm=alarm
+        )
 
     def _wake(self, arrivals: list[Arrival]) -> None:
+        count("envelopes_accepted", len(arrivals))
         for arrival in arrivals:
             self.delivery.wake(arrival.record.header.mailbox.value, arrival.seq)
+
+    def is_alarm(self, transaction: Transaction, *, batch: Batch) -> bool:
+        """Tell whether a batch came through a lane for alarms: a full disk still takes those."""
+        boxes = transaction.find_mailboxes({mailbox for mailbox, _ in batch.keys})
+        shown = {
+            (row.agency, week, batch.lane)
+            for week in sendable_weeks(now=self.clock.now())
+            for row in boxes.values()
+        }
+        return any(lane.kind == CRISIS for lane in transaction.find_lanes(shown))
 
     def accept(
         self, transaction: Transaction, batches: Sequence[Batch]
     ) -> list[list[Arrival] | RefusedError]:
         """Run in the writing thread: decide on all batches, then write what is new."""
-        ledger = _Ledger(transaction, batches, quota=self.quota, now=self.clock.now())
+        ledger = Ledger(transaction, batches, quota=self.quota, now=self.clock.now())
         outcomes: list[list[Arrival] | RefusedError] = []
         for batch in batches:
             try:
@@ -100,6 +139,7 @@ class Ingest:
             except RefusedError as refused:
                 outcomes.append(refused)
         transaction.append(ledger.arrivals)
+        queue_for_arrivals(transaction, ledger.reasons, now=ledger.now, draw=self.draw)
         transaction.count_uses({lane: used for lane, used in ledger.used.items() if used})
         return outcomes
 
@@ -133,14 +173,10 @@ class Batch:
 
 
 def _hash(record: SubmissionRecord) -> bytes:
-    """Hash the bytes of a record, without putting them together once more."""
-    digest = hashlib.sha256(record.header.pack())
-    digest.update(record.withdraw_hash)
-    digest.update(record.sealed)
-    return digest.digest()
+    return hash_record(record.header, record.withdraw_hash, record.sealed)
 
 
-class _Ledger:
+class Ledger:
     """What a group of batches would change, kept while they are decided on, one by one."""
 
     def __init__(
@@ -148,20 +184,22 @@ class _Ledger:
     ) -> None:
         keys = {key for batch in batches for key in batch.keys}
         self._quota = quota
-        self._now = now
+        self.now = now
         self._mailboxes = transaction.find_mailboxes({mailbox for mailbox, _ in keys})
+        # For a mailbox that is not there, a lane is looked for that is not there either.
         shown = {
-            (row.agency, week, batch.lane)
+            (row.agency if (row := self._mailboxes.get(mailbox)) else mailbox, week, batch.lane)
             for week in sendable_weeks(now=now)
             for batch in batches
             for mailbox, _ in batch.keys
-            if (row := self._mailboxes.get(mailbox))
         }
         self._lanes = {(lane.agency, lane.digest): lane for lane in transaction.find_lanes(shown)}
         self._seen = transaction.find_seen(keys)
+        self._held = transaction.count_held(self._mailboxes)
         self._new = dict.fromkeys(self._mailboxes, 0)
         self.used = dict.fromkeys(self._lanes.values(), 0)
         self.arrivals: list[Arrival] = []
+        self.reasons: list[Reason] = []
 
     def take(self, batch: Batch) -> list[Arrival]:
         """Take a batch whole, or leave no trace of it.
@@ -186,14 +224,18 @@ class _Ledger:
             raise RefusedError("not_found", index=index)
         if self._is_repeated(key, digest, index=index):
             return
-        self._quota.check_mailbox(row.waiting + self._new[row.mailbox], index=index)
-        self._quota.check_lane(lane.used + self.used[lane], kind=lane.kind, index=index)
+        used = lane.used + self.used[lane]
+        # What is held takes its place already: when its time comes it is not asked for room.
+        waiting = row.waiting + self._held.get(row.mailbox, 0) + self._new[row.mailbox]
+        self._quota.check_mailbox(waiting, used=used, kind=lane.kind, index=index)
+        self._quota.check_lane(used, kind=lane.kind, index=index)
         self._seen[key] = digest
         self._new[row.mailbox] += 1
         self.used[lane] += 1
-        expires = expiry_of(record.header.class_, now=self._now)
+        expires = expiry_of(record.header.class_, now=self.now)
         seq = row.latest + self._new[row.mailbox]
         self.arrivals.append(Arrival(record, seq, digest, expires))
+        self.reasons.append(Reason(row.mailbox, lane.kind, row.waiting))
 
     def _is_repeated(self, key: tuple[bytes, bytes], digest: bytes, *, index: int) -> bool:
         """Tell whether these bytes came before; other bytes under their id are a conflict."""
@@ -209,4 +251,4 @@ class _Ledger:
             del self._seen[row.mailbox, header.envelope_id.value]
             self._new[row.mailbox] -= 1
             self.used[self._lanes[row.agency, batch.lane]] -= 1
-        del self.arrivals[begun:]
+        del self.arrivals[begun:], self.reasons[begun:]

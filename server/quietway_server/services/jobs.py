@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
+    from quietway_server.core.capacity import Urgent
     from quietway_server.ports import Transaction
 
 T = TypeVar("T")
@@ -39,6 +40,10 @@ class Job:
         body_bytes: What the job holds in memory.
         frees: Whether it makes room: such a job may use the reserve when the disk is full.
         is_patient: Whether nobody waits for it, so that it may wait for company.
+        goes_first: Whether it is the relay's own, which waits for nobody and takes no place.
+        urgent: What it holds its place in the reserve by; None where it holds none.
+        alarm: Tells whether it is an alarm, which may use half of the reserve when the disk is
+            full; it is asked only then.
         result: What came of it.
         error: Why nothing came of it.
     """
@@ -49,6 +54,9 @@ class Job:
     body_bytes: int = 0
     frees: bool = False
     is_patient: bool = False
+    goes_first: bool = False
+    urgent: Urgent | None = None
+    alarm: Callable[[Transaction], bool] | None = None
     result: Any = None
     error: BaseException | None = None
 

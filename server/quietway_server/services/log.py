@@ -24,7 +24,7 @@ from quietway_crypto.merkle import (
     inclusion_path,
     root_at,
 )
-from quietway_protocol.checkpoints import sign_checkpoint
+from quietway_protocol.checkpoints import name_log, sign_checkpoint
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.log import (
     MOST_LEAVES,
@@ -112,7 +112,9 @@ class Log:
 
 def append_leaf(transaction: Transaction, key: SigningKey, leaf: LogLeaf) -> None:
     """Add a leaf and what it completes, and sign the head, all within one transaction."""
-    size, leaf_hash = find_head(transaction).size, hash_leaf(leaf.to_bytes())
+    head = find_head(transaction)
+    check_own(head, key)
+    size, leaf_hash = head.size, hash_leaf(leaf.to_bytes())
 
     def extend(node: NodeReader) -> tuple[dict[tuple[int, int], bytes], bytes]:
         made = grow(size, leaf_hash, node)
@@ -124,6 +126,16 @@ def append_leaf(transaction: Transaction, key: SigningKey, leaf: LogLeaf) -> Non
     )
     transaction.append_leaf(row, made)
     transaction.replace_log_head(sign_head(size + 1, root, key))
+
+
+def check_own(head: LogHead, key: SigningKey) -> None:
+    """Refuse to go on with a log that another relay on the database began with another key.
+
+    Raises:
+        StatementFailedError: It is another log: what was written in this transaction is undone.
+    """
+    if not head.checkpoint.startswith(f"{name_log(key.public)}\n"):
+        raise StatementFailedError
 
 
 def find_head(transaction: Transaction) -> LogHead:

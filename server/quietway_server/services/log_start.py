@@ -1,9 +1,10 @@
 """Begin the transparency log, or make sure that the one which is held can be gone on with.
 
 Rules: a relay goes on only with the key that signed its log, and only from the tree that was
-signed. Whatever else it signed would be a second log to its readers.
+signed. Whatever else it signed would be a second log to its readers. What the log's book holds and
+the database does not is taken in first (`log_recovery`).
 
-Spec: docs/spec/transparency-log.md, "What the relay does".
+Spec: docs/spec/transparency-log.md, "What the relay does" and "The book".
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from quietway_server.services.log import (
     sign_head,
     with_nodes,
 )
+from quietway_server.services.log_recovery import STRANGE, catch_up, complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,23 +41,35 @@ _DAMAGED: Final = (
 )
 
 
-def start_log(store: Store, key: SigningKey, draw: Callable[[int], bytes]) -> None:
+def start_log(store: Store, key: SigningKey, draw: Callable[[int], bytes]) -> int:
     """Make the log fit to be appended to: begin it where there is none, else check what is held.
 
     A log that begins has a leaf for each manifest that the relay holds by then.
+
+    Returns:
+        How many leaves were taken in from the log's book.
 
     Raises:
         StartError: The key is not the one that signed the log, or the log is damaged.
     """
     with store.writing() as transaction:
         head = transaction.find_log_head()
+        size = 0 if head is None else head.size
+        length, entries = store.read_book(size)
         if head is None or head.size == 0:
             _check_empty(transaction)
             transaction.replace_log_head(sign_head(0, EMPTY_ROOT, key))
-            _log_what_is_held(transaction, key, draw)
-            return
-        _check_key(head, key)
-        _check_tree(transaction, head)
+            if not length:
+                _log_what_is_held(transaction, key, draw)
+        else:
+            _check_key(head, key)
+            _check_tree(transaction, head)
+        _check_shared(transaction, store, min(size, length))
+        recovered = catch_up(transaction, entries, key)
+        completed = complete(transaction, length)
+        if completed is not None:
+            store.replace_book(completed)
+    return recovered
 
 
 def _check_empty(transaction: Transaction) -> None:
@@ -86,6 +100,15 @@ def _check_key(head: LogHead, key: SigningKey) -> None:
             "The log key is not the one that signed this relay's log: put the right file back, or"
             " name it with --log-key."
         ) from None
+
+
+def _check_shared(transaction: Transaction, store: Store, shared: int) -> None:
+    """Refuse a book of another log: where both have a last leaf in common, it is the same one."""
+    if not shared:
+        return
+    _, entries = store.read_book(shared - 1)
+    if entries and transaction.leaves_from(shared - 1, 1) != [entries[0].leaf]:
+        raise StartError(STRANGE)
 
 
 def _check_tree(transaction: Transaction, head: LogHead) -> None:

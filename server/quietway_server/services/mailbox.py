@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quietway_server.core.soundness import is_whole
 from quietway_server.errors import RefusedError
+from quietway_server.log import log_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -160,9 +162,27 @@ def fetch_all(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Fetche
         row = boxes[want.device.mailbox]
         found: list[StoredEnvelope] = []
         if row.latest > want.after and row.waiting > 0 and want.limit > 0:
-            found = transaction.envelopes_after(row.mailbox, want.after, want.limit)
+            found = _find_whole(transaction, row.mailbox, want)
         outcomes.append(Fetched(row.latest, tuple(found)))
     return outcomes
+
+
+def _find_whole(transaction: Transaction, mailbox: bytes, want: Wanted) -> list[StoredEnvelope]:
+    """Find what goes out: an envelope that is no longer what came is left where it lies."""
+    found: list[StoredEnvelope] = []
+    after, withheld = want.after, 0
+    while len(found) < want.limit:
+        most = want.limit - len(found)
+        read = transaction.envelopes_after(mailbox, after, most)
+        whole = [stored for stored in read if is_whole(stored)]
+        found += whole
+        withheld += len(read) - len(whole)
+        if len(read) < most or len(whole) == most:
+            break
+        after = read[-1].seq
+    if withheld:
+        log_event("row_withheld", failed=True, envelopes=withheld)
+    return found
 
 
 def is_certified(held: Mapping[bytes, DeviceRow], device: DeviceRow) -> bool:

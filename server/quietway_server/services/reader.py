@@ -11,9 +11,12 @@ Spec: docs/decisions/relay-group-commit.md.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from quietway_server.core.quota import BUSY_RETRY_SECONDS
+from quietway_server.errors import RefusedError
 from quietway_server.services.jobs import Job, run_together, settle_into
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ T = TypeVar("T")
 
 GROUP_JOBS: Final = 32
 """Nobody waits longer than it takes to read this many windows."""
+QUEUED_JOBS: Final = 8192
 
 
 class Reader:
@@ -38,7 +42,7 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="quietway-reader")
-        self._waiting: list[Job] = []
+        self._waiting: deque[Job] = deque()
         self._is_busy = False
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
@@ -49,24 +53,37 @@ class Reader:
         """
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
 
-    async def run(self, run: Run[Item, T], item: Item) -> T:
+    async def run(self, run: Run[Item, T], item: Item, *, goes_first: bool = False) -> T:
         """Run a job together with others of its kind, and wait for what it found.
 
         Args:
             run: The kind.
             item: What this job asks.
+            goes_first: Whether it is read before everything that waits.
 
         Raises:
-            RefusedError: By the job.
+            RefusedError: By the job; or `overloaded`, because too much is waiting.
             StorageFailedError: The storage has failed.
         """
+        if len(self._waiting) >= QUEUED_JOBS:
+            raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(Job(run, item, settle_into(answer)))
+        queue = self._waiting.appendleft if goes_first else self._waiting.append
+        queue(Job(run, item, settle_into(answer)))
         if not self._is_busy:
             self._is_busy = True
             loop.call_soon(self._start_group, loop)
         return await answer
+
+    async def apart(self, work: Callable[[Store], T]) -> T:
+        """Run in a reading thread what the store does outside of any view; wait for its outcome.
+
+        Raises:
+            StoreError: By the work.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, work, self._store)
 
     def close(self) -> None:
         """Finish what was begun."""
@@ -77,7 +94,7 @@ class Reader:
             return work(transaction)
 
     def _start_group(self, loop: asyncio.AbstractEventLoop) -> None:
-        group, self._waiting = self._waiting[:GROUP_JOBS], self._waiting[GROUP_JOBS:]
+        group = [self._waiting.popleft() for _ in range(min(GROUP_JOBS, len(self._waiting)))]
         self._is_busy = bool(group)
         if group:
             self._threads.submit(self._read, group, loop)

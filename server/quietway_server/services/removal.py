@@ -11,17 +11,21 @@ Spec: docs/spec/directory.md, "Removal".
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from quietway_schemas.errors import IdError
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.log import REMOVAL_LEAF
 from quietway_server.errors import StoreError
+from quietway_server.heartbeats import Heartbeats
+from quietway_server.log import log_event
+from quietway_server.services.ladders import close_mailboxes
 from quietway_server.services.log import append_leaf, open_leaf
 
 if TYPE_CHECKING:
     from quietway_crypto.signing import SigningKey
+    from quietway_schemas.instants import Instant
     from quietway_server.ports import Delivery, Store
     from quietway_server.services.reader import Reader
 
@@ -51,7 +55,9 @@ def find_agency(store: Store, named: str) -> Named | None:
         return Named(AgencyId(held.agency), held.agency_code, transaction.count_devices(raw or b""))
 
 
-def remove_agency(store: Store, agency: AgencyId, *, key: SigningKey, nonce: bytes) -> bool:
+def remove_agency(
+    store: Store, agency: AgencyId, *, key: SigningKey, nonce: bytes, now: Instant
+) -> bool:
     """End an agency's place, durably and in the log; tell whether it had one.
 
     Args:
@@ -59,6 +65,7 @@ def remove_agency(store: Store, agency: AgencyId, *, key: SigningKey, nonce: byt
         agency: Whose place.
         key: Signs the log's head.
         nonce: 32 random bytes, for the leaf.
+        now: Milliseconds since 1970, UTC.
 
     Raises:
         StoreError: The storage has failed. Nothing was changed.
@@ -67,7 +74,9 @@ def remove_agency(store: Store, agency: AgencyId, *, key: SigningKey, nonce: byt
         held = transaction.find_manifest(agency.value)
         if held is None:
             return False
+        closing = transaction.find_closing(agency.value, ())
         transaction.remove_agency(agency.value)
+        close_mailboxes(transaction, closing, now=now)
         append_leaf(transaction, key, open_leaf(REMOVAL_LEAF, held.agency, bytes(32), nonce))
         return True
 
@@ -78,23 +87,25 @@ class RemovalWatch:
 
     reader: Reader
     delivery: Delivery
+    heartbeats: Heartbeats = field(default_factory=Heartbeats)
 
     async def run(self, *, every_seconds: float = EVERY_SECONDS) -> None:
         """Look for ever. A look that fails is made again."""
-        known = await self._look(0)
+        self.heartbeats.expect("removals")
+        known: int | None = None
         while True:
-            await asyncio.sleep(every_seconds)
-            latest = await self._look(known)
-            if latest != known:
+            try:
+                latest = await self.reader.read(lambda transaction: transaction.latest_removal())
+            except Exception as error:  # noqa: BLE001, whatever it was, the next look must come
+                if not isinstance(error, StoreError):  # the writer tells of the storage
+                    log_event("look_failed", failed=True, error=type(error).__name__)
+            else:
+                self.heartbeats.beat("removals")
+                if known is not None and latest != known:
+                    # Whoever still listens looks once more, is nobody any more, and is sent away.
+                    self.delivery.wake_all()
                 known = latest
-                # Whoever still listens looks once more, is nobody any more, and is sent away.
-                self.delivery.wake_all()
-
-    async def _look(self, known: int) -> int:
-        try:
-            return await self.reader.read(lambda transaction: transaction.latest_removal())
-        except StoreError:
-            return known
+            await asyncio.sleep(every_seconds)
 
 
 def _read_id(named: str) -> bytes | None:

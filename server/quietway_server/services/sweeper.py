@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from quietway_server.core.retention import oldest_kept_week
@@ -21,6 +21,7 @@ from quietway_server.errors import (
     StorageFullError,
     StoreError,
 )
+from quietway_server.heartbeats import Heartbeats
 from quietway_server.log import log_event
 from quietway_server.ports import BLOB_PIECE_ROWS, Swept
 
@@ -32,6 +33,7 @@ PIECE_ROWS: Final = 500
 MIXED_ROWS: Final = 200
 """At 8,000 bytes each, what the database keeps in memory for one transaction."""
 MOST_PIECES: Final = 1_000
+_BEAT_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Sweeper:
     writer: Writer
     store: Store
     clock: Clock
+    heartbeats: Heartbeats = field(default_factory=Heartbeats)
 
     async def sweep(self) -> Swept:
         """Remove all that has expired by now.
@@ -69,8 +72,9 @@ class Sweeper:
 
     async def run(self, *, every_seconds: float) -> None:
         """Sweep for ever; a sweep that can't be done now is done next time."""
+        self.heartbeats.expect("sweeper")
         while True:
-            await asyncio.sleep(every_seconds)
+            await self._wait(every_seconds)
             try:
                 swept = await self.sweep()
             except StorageFailedError:
@@ -79,6 +83,13 @@ class Sweeper:
                 log_event("sweep_failed", failed=True, error=type(error).__name__)
             else:
                 log_event("swept", envelopes=swept.envelopes, others=swept.others + swept.blobs)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait for the next sweep, and show meanwhile that this loop lives."""
+        while seconds > 0:
+            self.heartbeats.beat("sweeper")
+            await asyncio.sleep(min(seconds, _BEAT_SECONDS))
+            seconds -= _BEAT_SECONDS
 
     async def _mix(self) -> None:
         now = self.clock.now()
@@ -94,6 +105,7 @@ class Sweeper:
             log_event("mixing_put_off", failed=True)
 
     async def _sweep_piece(self) -> Swept:
+        self.heartbeats.beat("sweeper")
         now = self.clock.now()
         week = oldest_kept_week(now=now)
         return await self.writer.write(

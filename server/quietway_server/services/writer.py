@@ -4,7 +4,9 @@ Theory of operation: whoever wants to write hands in a job. Jobs collect in the 
 writing thread is free it is given all of them, once the loop has read what lies ready. It runs them
 in one transaction, commits once, and only then are all of them answered: one sync of the disk
 serves the whole group, and nobody waits for company that is not there yet. Only a job that nobody
-waits for is patient: it goes along with the next group, or after a quarter of a second.
+waits for is patient: it goes along with the next group, or after a quarter of a second. Urgent jobs
+go first in every group. What waits is bounded: what makes room and what is urgent have places of
+their own, so that a flood of the rest keeps neither out.
 
 Jobs of one kind run together, so that a hundred batches cost as many statements as one; the kinds
 take turns in the order in which they first came. A job either refuses before it has written
@@ -21,22 +23,27 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from quietway_server.core.capacity import Capacity
 from quietway_server.core.quota import BUSY_RETRY_SECONDS
 from quietway_server.errors import (
     RefusedError,
+    StorageAwayError,
     StorageBusyError,
     StorageFailedError,
     StorageFullError,
 )
 from quietway_server.log import log_event
+from quietway_server.metrics import observe
 from quietway_server.services.jobs import Job, run_each, run_together, settle_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from quietway_server.core.capacity import Urgent
     from quietway_server.ports import Store, Transaction
     from quietway_server.services.jobs import Item, Run, Settle
 
@@ -47,6 +54,10 @@ GROUP_BYTES: Final = 8 * 1024 * 1024
 PATIENCE_SECONDS: Final = 0.25
 QUEUED_JOBS: Final = 8192
 QUEUED_BYTES: Final = 64 * 1024 * 1024
+FULL_SECONDS: Final = 60.0
+URGENT_JOBS: Final = 1024
+URGENT_BYTES: Final = 16 * 1024 * 1024
+FREEING_JOBS: Final = 16_384
 
 
 class Writer:
@@ -61,22 +72,33 @@ class Writer:
         self._store = store
         self._on_failure = on_failure
         self._waiting: deque[Job] = deque()
+        self._urgent: deque[Job] = deque()
         self._groups: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         # Whoever ends the writer may do so from another thread than the loop's.
         self._taking = threading.Lock()
         self._is_busy = False
         self._hurried_jobs = 0
         self._patience: asyncio.TimerHandle | None = None
-        self._queued_jobs = 0
-        self._queued_bytes = 0
+        self._jobs = Capacity(QUEUED_JOBS, reserved=URGENT_JOBS)
+        self._bytes = Capacity(QUEUED_BYTES, reserved=URGENT_BYTES)
+        self._freeing = Capacity(FREEING_JOBS)
         self._lacks_reserve = False
+        self._was_full = float("-inf")
         self._failed = False
+        self._is_away = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="quietway-writer")
         self._thread.start()
 
     async def write(
-        self, work: Callable[[Transaction], T], *, body_bytes: int = 0, frees: bool = False
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        body_bytes: int = 0,
+        frees: bool = False,
+        urgent: Urgent | None = None,
+        goes_first: bool = False,
+        alarm: Callable[[Transaction], bool] | None = None,
     ) -> T:
         """Run a job in the next group and wait until it is durable.
 
@@ -84,16 +106,35 @@ class Writer:
             work: Runs in the writing thread. It may raise `RefusedError` before its first write.
             body_bytes: What the job holds in memory.
             frees: Whether it makes room: such a job may use the reserve when the disk is full.
+            goes_first: As `hand_in`.
+            urgent: What `Urgency.judge` found: then it goes first and has its own room.
+            alarm: As `hand_in`.
 
         Raises:
             RefusedError: By the job; or `overloaded`, because too much is waiting.
             StorageFullError: There is no room.
             StorageFailedError: The storage has failed.
         """
-        return await self.run(run_each, work, body_bytes=body_bytes, frees=frees)
+        return await self.run(
+            run_each,
+            work,
+            body_bytes=body_bytes,
+            frees=frees,
+            urgent=urgent,
+            goes_first=goes_first,
+            alarm=alarm,
+        )
 
     async def run(
-        self, run: Run[Item, T], item: Item, *, body_bytes: int = 0, frees: bool = False
+        self,
+        run: Run[Item, T],
+        item: Item,
+        *,
+        body_bytes: int = 0,
+        frees: bool = False,
+        urgent: Urgent | None = None,
+        goes_first: bool = False,
+        alarm: Callable[[Transaction], bool] | None = None,
     ) -> T:
         """Hand in a job as `hand_in` does, and wait until it is durable.
 
@@ -103,7 +144,17 @@ class Writer:
             StorageFailedError: As `write`.
         """
         answer: asyncio.Future[T] = self._loop.create_future()
-        self.hand_in(run, item, settle_into(answer), body_bytes=body_bytes, frees=frees)
+        settle = settle_into(answer)
+        self.hand_in(
+            run,
+            item,
+            settle,
+            body_bytes=body_bytes,
+            frees=frees,
+            urgent=urgent,
+            goes_first=goes_first,
+            alarm=alarm,
+        )
         return await answer
 
     def hand_in(
@@ -115,6 +166,9 @@ class Writer:
         body_bytes: int = 0,
         frees: bool = False,
         is_patient: bool = False,
+        urgent: Urgent | None = None,
+        goes_first: bool = False,
+        alarm: Callable[[Transaction], bool] | None = None,
     ) -> None:
         """Hand in a job that may run together with others of its kind; do not wait for it.
 
@@ -125,15 +179,24 @@ class Writer:
             body_bytes: What the job holds in memory.
             frees: Whether it makes room.
             is_patient: Whether nobody waits for it, so that it may wait for company.
+            urgent: As `write`; what is over its share of the reserve is a job like any other.
+            goes_first: Whether it is the relay's own, before all that waits, however much that is.
+            alarm: Tells whether it is an alarm, which a full disk still takes; asked only then.
 
         Raises:
             RefusedError: `overloaded`, because too much is waiting.
         """
-        if self._queued_jobs >= QUEUED_JOBS or self._queued_bytes + body_bytes > QUEUED_BYTES:
+        job = Job(run, item, settle, body_bytes, frees, is_patient, alarm=alarm)
+        if goes_first:
+            job.goes_first = True
+            self._urgent.appendleft(job)
+        elif urgent is not None and self._take_reserved(urgent, body_bytes):
+            job.urgent = urgent
+            self._urgent.append(job)
+        elif self._take(job):
+            self._waiting.append(job)
+        else:
             raise RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
-        self._queued_jobs += 1
-        self._queued_bytes += body_bytes
-        self._waiting.append(Job(run, item, settle, body_bytes, frees, is_patient))
         self._hurried_jobs += not is_patient
         if self._is_busy:
             return
@@ -158,6 +221,21 @@ class Writer:
             raise
 
     @property
+    def queued_jobs(self) -> int:
+        """How many jobs were handed in and are not answered."""
+        return self._jobs.taken + self._freeing.taken
+
+    @property
+    def queued_bytes(self) -> int:
+        """What these hold in memory."""
+        return self._bytes.taken
+
+    @property
+    def lacks_room(self) -> bool:
+        """Whether something found the disk full within the last minute, or the reserve is spent."""
+        return self._lacks_reserve or time.monotonic() - self._was_full < FULL_SECONDS
+
+    @property
     def has_failed(self) -> bool:
         """Whether the storage has failed: then nothing may be written any more."""
         return self._failed
@@ -165,7 +243,7 @@ class Writer:
     def close(self) -> None:
         """Finish what has queued, then end the thread."""
         with self._taking:
-            while self._waiting:
+            while self._urgent or self._waiting:
                 self._groups.put(self._take_group())
             self._groups.put(None)
         self._thread.join()
@@ -175,15 +253,46 @@ class Writer:
             if self._patience is not None:
                 self._patience.cancel()
                 self._patience = None
-            self._is_busy = bool(self._waiting)
-            if self._waiting:
+            self._is_busy = bool(self._urgent or self._waiting)
+            if self._is_busy:
                 self._groups.put(self._take_group())
+
+    def _take_reserved(self, urgent: Urgent, body_bytes: int) -> bool:
+        if not self._jobs.take_reserved(urgent):
+            return False
+        if self._bytes.take_reserved(urgent, body_bytes):
+            return True
+        self._jobs.give_back(urgent)
+        return False
+
+    def _take(self, job: Job) -> bool:
+        if job.frees:
+            # What makes room is small, and a flood of what needs room may not keep it out.
+            return self._freeing.take()
+        if not self._jobs.take():
+            return False
+        if self._bytes.take(job.body_bytes):
+            return True
+        self._jobs.give_back(None)
+        return False
+
+    def _give_back(self, job: Job) -> None:
+        if job.goes_first:
+            return
+        if job.frees and job.urgent is None:
+            self._freeing.give_back(None)
+            return
+        self._jobs.give_back(job.urgent)
+        self._bytes.give_back(job.urgent, job.body_bytes)
 
     def _take_group(self) -> list[Job]:
         group: list[Job] = []
         held = 0
-        while self._waiting and len(group) < GROUP_JOBS and held < GROUP_BYTES:
-            group.append(self._waiting.popleft())
+        while len(group) < GROUP_JOBS and held < GROUP_BYTES:
+            queued = self._urgent or self._waiting
+            if not queued:
+                break
+            group.append(queued.popleft())
             held += group[-1].body_bytes
             self._hurried_jobs -= not group[-1].is_patient
         return group
@@ -207,12 +316,26 @@ class Writer:
             except StorageBusyError:
                 for job in group:
                     job.error = RefusedError("overloaded", retry_after=BUSY_RETRY_SECONDS)
+            except StorageAwayError as error:
+                # It may have been committed. Whoever sends the same again gets the same answer.
+                for job in group:
+                    job.error = error
+                self._tell_of_outage(is_away=True)
             except Exception:  # noqa: BLE001, whatever it was, each job now meets it alone
                 self._commit_each(group)
 
     def _commit_together(self, group: list[Job]) -> None:
+        began = time.perf_counter()
         with self._store.writing() as transaction:
             run_together(transaction, group)
+        observe("commit_seconds", time.perf_counter() - began)
+        self._tell_of_outage(is_away=False)
+
+    def _tell_of_outage(self, *, is_away: bool) -> None:
+        """Log that the database went away, or came back, once for each time."""
+        if is_away != self._is_away:
+            self._is_away = is_away
+            log_event("database_away" if is_away else "database_back", failed=is_away)
 
     def _commit_each(self, group: list[Job]) -> None:
         for at, job in enumerate(group):
@@ -227,16 +350,28 @@ class Writer:
     def _commit_alone(self, job: Job) -> None:
         if self._lacks_reserve and not job.frees:
             self._lacks_reserve = not self._store.restore_reserve()
-            if self._lacks_reserve:
+            if self._lacks_reserve and not self._is_alarm(job):
                 raise StorageFullError
         try:
             self._commit_together([job])
         except StorageFullError:
+            self._was_full = time.monotonic()
             log_event("storage_full", failed=True)
-            if not (job.frees and self._store.make_room()):
+            if not self._make_room(job):
                 raise
             self._lacks_reserve = True
             self._commit_together([job])
+
+    def _make_room(self, job: Job) -> bool:
+        if job.frees:
+            return self._store.make_room()
+        return self._is_alarm(job) and self._store.make_room(for_alarms=True)
+
+    def _is_alarm(self, job: Job) -> bool:
+        if job.alarm is None:
+            return False
+        with self._store.reading() as transaction:
+            return job.alarm(transaction)
 
     def _fail(self, group: list[Job], error: StorageFailedError) -> None:
         self._failed = True
@@ -246,13 +381,12 @@ class Writer:
         self._on_failure()
 
     def _answer(self, group: list[Job]) -> None:
-        if self._hurried_jobs or not self._waiting:
+        if self._hurried_jobs or not (self._urgent or self._waiting):
             # The next group is on its way to the disk while this one is answered.
             self._start_group()
         else:
             self._is_busy = False
             self._patience = self._loop.call_later(PATIENCE_SECONDS, self._start_group)
         for job in group:
-            self._queued_jobs -= 1
-            self._queued_bytes -= job.body_bytes
+            self._give_back(job)
             job.settle(job.result, job.error)

@@ -25,6 +25,7 @@ from quietway_server.errors import (
     StorageFullError,
     StoreError,
 )
+from quietway_server.store.soundness import damaged
 from quietway_server.store.tables import feed, metadata
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ if TYPE_CHECKING:
 
 OLDEST_SQLITE: Final = (3, 51, 3)
 PAGE_BYTES: Final = 8192
-HEAD: Final = "0004"
+HEAD: Final = "0007"
 READING: Final = "quietway_reading"
 _SQLITE_FULL: Final = 13
-_SQLITE_HELD: Final = frozenset({5, 6})
+_SQLITE_CORRUPT: Final = 11
+_SQLITE_DAMAGED: Final = frozenset({_SQLITE_CORRUPT, 26})
+# Held by another, or no file left to open it with: what was not begun can be begun again.
+_SQLITE_HELD: Final = frozenset({5, 6, 14})
 # Wrong SQL, too big, against a constraint, of another type, misused, out of range.
 _SQLITE_BUG: Final = frozenset({1, 18, 19, 20, 21, 25})
 _BUSY_MS: Final = 5000
@@ -75,8 +79,10 @@ def open_engine(path: Path, *, max_bytes: int | None = None) -> Engine:
     try:
         with engine.connect() as connection:
             check_settings(connection)
-    except DBAPIError:
+    except DBAPIError as error:
         engine.dispose()
+        if is_cut_short(error.orig):
+            raise damaged(path) from None
         raise StartError(
             f"The database {path} can't be opened for writing: check that it is a quietway relay's"
             " file and that this user owns it and its folder."
@@ -106,13 +112,21 @@ def prepare_schema(engine: Engine) -> None:
         StartError: The file was written by a newer relay.
     """
     with engine.begin() as connection:
-        revision = find_revision(connection)
-        if revision is None and not inspect(connection).get_table_names():
-            _make_tables(connection)
-            return
-    if revision != HEAD:
+        prepare_tables(connection)
+
+
+def prepare_tables(connection: Connection) -> None:
+    """Make the tables in an empty database, or migrate them, within a transaction that has begun.
+
+    Raises:
+        StartError: They were written by a newer relay.
+    """
+    revision = find_revision(connection)
+    if revision is None and not inspect(connection).get_table_names():
+        _make_tables(connection)
+    elif revision != HEAD:
         # Alembic takes longer to import than the relay to start, and is hardly ever needed.
-        importlib.import_module("quietway_server.store.upgrade").upgrade(engine)
+        importlib.import_module("quietway_server.store.upgrade").upgrade(connection)
 
 
 def find_revision(connection: Connection) -> str | None:
@@ -121,6 +135,11 @@ def find_revision(connection: Connection) -> str | None:
         return None
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if found is None else str(found)
+
+
+def count_pages(count: int) -> int:
+    """Tell how many pages so many bytes are; at least one."""
+    return max(count // PAGE_BYTES, 1)
 
 
 def as_store_error(error: BaseException | None) -> StoreError:
@@ -139,6 +158,18 @@ def as_store_error(error: BaseException | None) -> StoreError:
     return StorageBusyError() if kind in _SQLITE_HELD else StorageFailedError()
 
 
+def is_cut_short(error: BaseException | None) -> bool:
+    """Tell whether a database is one of SQLite's, and not whole."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF == _SQLITE_CORRUPT
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Tell whether the file is not what SQLite wrote."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in _SQLITE_DAMAGED
+
+
 def _check_version(found: tuple[int, ...]) -> None:
     if found < OLDEST_SQLITE:
         raise StartError(
@@ -155,8 +186,9 @@ def _settle(raw: Any, max_bytes: int | None) -> None:  # the DB-API has no type 
         "synchronous=FULL",
         "secure_delete=ON",
         "trusted_schema=OFF",
+        "cell_size_check=ON",
         "temp_store=MEMORY",
-        *([f"max_page_count={max(max_bytes // PAGE_BYTES, 1)}"] if max_bytes else []),
+        *([f"max_page_count={count_pages(max_bytes)}"] if max_bytes else []),
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -169,6 +201,8 @@ def _begin(connection: Connection) -> None:
 
 def _make_tables(connection: Connection) -> None:
     metadata.create_all(connection)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ALTER TABLE nonces SET UNLOGGED"))
     connection.execute(feed.insert().values(id=1, latest_change=0))
     connection.execute(
         text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")

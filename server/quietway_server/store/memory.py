@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from quietway_schemas.instants import MINUTE
 from quietway_schemas.log import MANIFEST_LEAF
+from quietway_server.core.quota import CRISIS
 from quietway_server.ports import (
     BLOB_PIECE_ROWS,
     Arrival,
@@ -32,12 +33,15 @@ from quietway_server.ports import (
     WeekRow,
 )
 from quietway_server.store.memory_blobs import BlobState, MemoryBlobs
+from quietway_server.store.memory_holds import HoldState, MemoryHolds
+from quietway_server.store.memory_operating import MemoryOperating
+from quietway_server.store.memory_wakes import MemoryWakes, WakeState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from quietway_schemas.instants import Instant
-    from quietway_server.ports import Held
+    from quietway_server.ports import BookEntry, Held
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -58,9 +62,11 @@ class _State:
     lanes: dict[tuple[bytes, str, bytes], LaneRow] = field(default_factory=dict)
     enrolments: dict[bytes, Instant] = field(default_factory=dict)
     blobs: BlobState = field(default_factory=BlobState)
+    holds: HoldState = field(default_factory=HoldState)
     leaves: list[LeafRow] = field(default_factory=list)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     head: LogHead | None = None
+    wakes: WakeState = field(default_factory=WakeState)
 
     def copy(self) -> _State:
         return _State(
@@ -77,9 +83,11 @@ class _State:
             dict(self.lanes),
             dict(self.enrolments),
             self.blobs.copy(),
+            self.holds.copy(),
             list(self.leaves),
             dict(self.nodes),
             self.head,
+            self.wakes.copy(),
         )
 
 
@@ -103,10 +111,22 @@ class MemoryStore:
         """Open a consistent view for reading."""
         yield MemoryTransaction(self._state)
 
+    def take_nonce(self, digest: bytes, *, expires: Instant) -> bool:
+        """Take any nonce: only one relay serves these rows, and it remembers by itself."""
+        del digest, expires
+        return True
+
+    def read_book(self, first: int) -> tuple[int, list[BookEntry]]:
+        """Say that no book is kept."""
+        return first, []
+
+    def replace_book(self, entries: Iterable[BookEntry]) -> None:
+        """Keep no book."""
+
     def tidy(self) -> None:
         """Nothing deleted is left in memory that could be reached."""
 
-    def make_room(self) -> bool:
+    def make_room(self, *, for_alarms: bool = False) -> bool:  # noqa: ARG002, as the port says
         """Say that there is no reserve in memory."""
         return False
 
@@ -119,12 +139,20 @@ class MemoryStore:
         self._state = _State()
 
 
-class MemoryTransaction(MemoryBlobs):
+class MemoryTransaction(MemoryBlobs, MemoryHolds, MemoryWakes, MemoryOperating):
     """One transaction on a state."""
 
+    _state: _State
+
     def __init__(self, state: _State) -> None:
-        super().__init__(state.blobs, state.lanes)
+        MemoryBlobs.__init__(self, state.blobs, state.lanes)
+        MemoryWakes.__init__(self, state.wakes, state.mailboxes)
         self._state = state
+        self._holds = state.holds
+
+    def all_mailboxes(self) -> Iterable[MailboxRow]:
+        """Give all mailboxes."""
+        return self._state.mailboxes.values()
 
     def find_mailboxes(self, wanted: Collection[bytes]) -> dict[bytes, MailboxRow]:
         """Give the mailboxes that exist, by id."""
@@ -138,11 +166,21 @@ class MemoryTransaction(MemoryBlobs):
 
     def append(self, arrivals: Sequence[Arrival]) -> None:
         """Keep new envelopes, remember that they came, and move their mailboxes."""
+        self.remember(arrivals)
+        self.deliver(arrivals)
+
+    def remember(self, arrivals: Sequence[Arrival]) -> None:
+        """Remember that envelopes came, and no more."""
         for arrival in arrivals:
             header = arrival.record.header
-            of = header.mailbox.value
+            key = (header.mailbox.value, header.envelope_id.value)
+            self._state.seen[key] = (arrival.record_hash, arrival.expires)
+
+    def deliver(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep envelopes that are remembered already, and move their mailboxes."""
+        for arrival in arrivals:
+            of = arrival.record.header.mailbox.value
             self._state.envelopes[of, arrival.seq] = arrival
-            self._state.seen[of, header.envelope_id.value] = (arrival.record_hash, arrival.expires)
             row = self._state.mailboxes[of]
             self._state.mailboxes[of] = replace(row, latest=arrival.seq, waiting=row.waiting + 1)
 
@@ -150,7 +188,10 @@ class MemoryTransaction(MemoryBlobs):
         """Give the oldest envelopes with a number above `after`, in order, at most `limit`."""
         found = sorted(seq for of, seq in self._state.envelopes if of == mailbox and seq > after)
         records = ((seq, self._state.envelopes[mailbox, seq].record) for seq in found[:limit])
-        return [StoredEnvelope(seq, record.header, record.sealed) for seq, record in records]
+        return [
+            StoredEnvelope(seq, record.header, record.sealed, record.withdraw_hash)
+            for seq, record in records
+        ]
 
     def acknowledge(self, mailbox: bytes, *, through: int | None, seqs: Sequence[int]) -> None:
         """Delete envelopes up to a number, or exactly these, and raise `acknowledged`."""
@@ -227,6 +268,8 @@ class MemoryTransaction(MemoryBlobs):
             del state.devices[device.device]
             if (device.device, device.identity_key) not in keys:
                 state.batches.pop(device.device, None)
+                # Whoever held the former key may have chosen where it is woken.
+                self.replace_endpoints(device.mailbox, None)
         state.devices.update({device.device: device for device in certified})
         self._replace_mailboxes(row.agency, held, certified)
         return sorted(device.mailbox for device in set(held) - set(certified))
@@ -280,6 +323,12 @@ class MemoryTransaction(MemoryBlobs):
         _remove(state.weeks, [key for key in state.weeks if key[0] == agency])
         return sorted(device.mailbox for device in held)
 
+    def find_closing(self, agency: bytes, certified: Sequence[DeviceRow]) -> frozenset[bytes]:
+        """Give the mailboxes of an agency that are closed when it certifies these devices alone."""
+        held = [device for device in self._state.devices.values() if device.agency == agency]
+        kept = {(device.device, device.mailbox) for device in certified}
+        return frozenset(d.mailbox for d in held if (d.device, d.mailbox) not in kept)
+
     def count_devices(self, agency: bytes) -> int:
         """Count an agency's certified devices."""
         return sum(device.agency == agency for device in self._state.devices.values())
@@ -300,6 +349,10 @@ class MemoryTransaction(MemoryBlobs):
         """Keep the hash of an enrolment code."""
         self._state.enrolments[digest] = expires
 
+    def is_enrolment_open(self, digest: bytes, *, now: Instant) -> bool:
+        """Tell whether an enrolment code is there and has not expired."""
+        return self._state.enrolments.get(digest, 0) > now
+
     def spend_enrolment(self, digest: bytes, *, now: Instant) -> bool:
         """Delete an enrolment code; tell whether it was there and had not expired."""
         expires = self._state.enrolments.pop(digest, 0)
@@ -308,6 +361,16 @@ class MemoryTransaction(MemoryBlobs):
     def find_lanes(self, wanted: Collection[tuple[bytes, str, bytes]]) -> list[LaneRow]:
         """Give the lanes that exist among these, by (agency, week, hash of a capability)."""
         return list(_pick(self._state.lanes, wanted).values())
+
+    def find_crisis_lanes(
+        self, digests: Collection[bytes], weeks: Collection[str]
+    ) -> dict[bytes, bytes]:
+        """Give whose lane each of these hashes opens, where it is of kind crisis in these weeks."""
+        return {
+            lane.digest: lane.agency
+            for lane in self._state.lanes.values()
+            if lane.digest in digests and lane.week in weeks and lane.kind == CRISIS
+        }
 
     def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
         """Add to the counters of lanes, in envelopes."""
@@ -412,6 +475,8 @@ class MemoryTransaction(MemoryBlobs):
         _remove(state.envelopes, [key for key in state.envelopes if key[0] in gone])
         _remove(state.seen, [key for key in state.seen if key[0] in gone])
         _remove(state.mailboxes, list(gone))
+        for of in gone:
+            self.replace_endpoints(of, None)
         for _, of in wanted - read:
             state.mailboxes[of] = MailboxRow(of, agency, 0, 0, 0, None, witness_changed=False)
 

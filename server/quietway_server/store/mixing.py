@@ -18,23 +18,24 @@ from __future__ import annotations
 
 import itertools
 from secrets import SystemRandom
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sqlalchemy import bindparam, delete, func, select
 
 from quietway_schemas.instants import MINUTE, Instant
 from quietway_server.core.retention import expiry_of
+from quietway_server.store.statements import SEEN_KEY
 from quietway_server.store.tables import ENVELOPE_TABLES, seen
-from quietway_server.store.texts import SEEN_KEY, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Table
+    from sqlalchemy.sql import ClauseElement
 
     from quietway_schemas.envelope import EnvelopeClass
     from quietway_server.ports import Arrival
-    from quietway_server.store.texts import Driver
+    from quietway_server.store.statements import Driver
 
 FIRST_FRESH: Final = 1 << 62
 """Rows from this number on came since the last mixing."""
@@ -43,26 +44,21 @@ _NEVER: Final = (1 << 62) - 1
 _RANDOM: Final = SystemRandom()
 
 _FRESH: Final = {
-    of: write(
-        select(table.c.id).where(
-            table.c.id >= bindparam("first"), table.c.expires_minute < bindparam("before")
-        )
+    of: select(table.c.id).where(
+        table.c.id >= bindparam("first"), table.c.expires_minute < bindparam("before")
     )
     for of, table in ENVELOPE_TABLES.items()
 }
 _DROP: Final = {
-    of: write(delete(table).where(table.c.id == bindparam("row")))
-    for of, table in ENVELOPE_TABLES.items()
+    of: delete(table).where(table.c.id == bindparam("row")) for of, table in ENVELOPE_TABLES.items()
 }
 _LAST: Final = {
-    of: write(select(func.max(table.c.id)).where(table.c.id < bindparam("first")))
+    of: select(func.max(table.c.id)).where(table.c.id < bindparam("first"))
     for of, table in ENVELOPE_TABLES.items()
 }
-_NEWEST: Final = {of: write(select(func.max(table.c.id))) for of, table in ENVELOPE_TABLES.items()}
-_FORGET: Final = write(
-    delete(seen).where(
-        seen.c.mailbox == bindparam("of"), seen.c.envelope_id == bindparam("envelope")
-    )
+_NEWEST: Final = {of: select(func.max(table.c.id)) for of, table in ENVELOPE_TABLES.items()}
+_FORGET: Final = delete(seen).where(
+    seen.c.mailbox == bindparam("of"), seen.c.envelope_id == bindparam("envelope")
 )
 
 SeenKey = tuple[bytes, bytes]
@@ -73,8 +69,20 @@ def shuffle(rows: list[tuple[object, ...]]) -> None:
     _RANDOM.shuffle(rows)
 
 
-class Fresh:
-    """What came since the last mixing, and the numbers for what comes next.
+class Numbers(Protocol):
+    """Which numbers rows get."""
+
+    def fresh(self, envelope_class: EnvelopeClass) -> int:
+        """Give the next row's number; one that is rolled back is not used again."""
+        ...
+
+    def mixed(self, driver: Driver, envelope_class: EnvelopeClass) -> Iterator[int]:
+        """Give numbers for rows that are put back in another order."""
+        ...
+
+
+class Counted:
+    """Numbers that are counted up, for a database that one process writes to.
 
     Args:
         driver: A transaction, to see which numbers are taken.
@@ -82,14 +90,33 @@ class Fresh:
 
     def __init__(self, driver: Driver) -> None:
         self._numbers: Mapping[EnvelopeClass, Iterator[int]] = {
-            of: itertools.count(max(FIRST_FRESH, _ask_number(driver, text) + 1))
-            for of, text in _NEWEST.items()
+            of: itertools.count(max(FIRST_FRESH, _ask_number(driver, newest) + 1))
+            for of, newest in _NEWEST.items()
         }
+
+    def fresh(self, envelope_class: EnvelopeClass) -> int:
+        """Give the next row's number; one that is rolled back is not used again."""
+        return next(self._numbers[envelope_class])
+
+    def mixed(self, driver: Driver, envelope_class: EnvelopeClass) -> Iterator[int]:
+        """Give the numbers after the last that was given to a row put back."""
+        return itertools.count(_ask_number(driver, _LAST[envelope_class], (FIRST_FRESH,)) + 1)
+
+
+class Fresh:
+    """What came since the last mixing, and the numbers for what comes next.
+
+    Args:
+        numbers: Which numbers rows get.
+    """
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
         self._seen: dict[SeenKey, tuple[EnvelopeClass, int]] = {}
 
     def number(self, envelope_class: EnvelopeClass) -> int:
         """Give the next row's number; one that is rolled back is not used again."""
-        return next(self._numbers[envelope_class])
+        return self._numbers.fresh(envelope_class)
 
     def note(self, arrivals: Iterable[Arrival]) -> None:
         """Remember what was committed, so that its memory is mixed too."""
@@ -111,19 +138,32 @@ class Fresh:
         for key in keys:
             self._seen.pop(key, None)
 
+    def mix_envelopes(self, driver: Driver, *, now: Instant | None, limit: int) -> int:
+        """Put envelopes whose minute is over into another order, at most `limit` of each class.
 
-def mix_envelopes(driver: Driver, *, now: Instant | None, limit: int) -> int:
-    """Put envelopes whose minute is over into another order, at most `limit` of each class.
+        Args:
+            driver: The writing transaction.
+            now: Milliseconds since 1970, UTC; None for all, also of the minute that goes on.
+            limit: The most rows of one table.
 
-    Args:
-        driver: The writing transaction.
-        now: Milliseconds since 1970, UTC; None for all, also of the minute that goes on.
-        limit: The most rows of one table.
+        Returns:
+            How many of the class of which there were most.
+        """
+        return max(self._mix_table(driver, of, now=now, limit=limit) for of in ENVELOPE_TABLES)
 
-    Returns:
-        How many of the class of which there were most.
-    """
-    return max(_mix_table(driver, of, now=now, limit=limit) for of in ENVELOPE_TABLES)
+    def _mix_table(
+        self, driver: Driver, of: EnvelopeClass, *, now: Instant | None, limit: int
+    ) -> int:
+        table = ENVELOPE_TABLES[of]
+        fresh = list(driver.ask(_FRESH[of], (FIRST_FRESH, _end(of, now))))
+        chosen = _RANDOM.sample(fresh, min(limit, len(fresh)))
+        rows = _read_rows(driver, table, chosen)
+        # All go before the first comes back: else each would take the page that it left.
+        driver.change(_DROP[of], chosen)
+        shuffle(rows)
+        numbers = self._numbers.mixed(driver, of)
+        driver.insert(table, [(next(numbers), *row) for row in rows])
+        return len(rows)
 
 
 def mix_seen(driver: Driver, keys: Sequence[SeenKey]) -> None:
@@ -135,19 +175,6 @@ def mix_seen(driver: Driver, keys: Sequence[SeenKey]) -> None:
     driver.insert(seen, rows)
 
 
-def _mix_table(driver: Driver, of: EnvelopeClass, *, now: Instant | None, limit: int) -> int:
-    table = ENVELOPE_TABLES[of]
-    fresh = list(driver.ask(_FRESH[of], (FIRST_FRESH, _end(of, now))))
-    chosen = _RANDOM.sample(fresh, min(limit, len(fresh)))
-    rows = _read_rows(driver, table, chosen)
-    # All go before the first comes back: else each would take the page that it left.
-    driver.change(_DROP[of], chosen)
-    shuffle(rows)
-    last = _ask_number(driver, _LAST[of], (FIRST_FRESH,))
-    driver.insert(table, [(last + n, *row) for n, row in enumerate(rows, start=1)])
-    return len(rows)
-
-
 def _read_rows(
     driver: Driver, table: Table, chosen: Sequence[tuple[object, ...]]
 ) -> list[tuple[object, ...]]:
@@ -155,8 +182,8 @@ def _read_rows(
     return list(driver.find(columns, (table.c.id,), chosen))
 
 
-def _ask_number(driver: Driver, text: str, values: tuple[object, ...] = ()) -> int:
-    ((found,),) = driver.ask(text, values)
+def _ask_number(driver: Driver, question: ClauseElement, values: tuple[object, ...] = ()) -> int:
+    ((found,),) = driver.ask(question, values)
     return found or 0
 
 

@@ -50,6 +50,21 @@ def own(database: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_owned(database: Path) -> bool:
+    """Tell whether a relay serves a database now; make nothing."""
+    path = database.with_name(database.name + "-lock")
+    if not path.exists():
+        return False
+    descriptor = _open(path)
+    try:
+        _lock(descriptor)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

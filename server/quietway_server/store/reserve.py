@@ -1,9 +1,11 @@
-"""Space set aside, to be given up when the disk is full, so that acknowledging still works.
+"""Space set aside, to be given up when the disk is full: alarms and acknowledging still work.
 
-Rules: the reserve holds zeros only. That it can't be had is no reason to stop: the relay then
-refuses envelopes sooner.
+Rules: the reserve holds zeros only. Alarms may have its first half; the second is kept for what
+makes room, so that no number of alarms keeps a device from acknowledging. That it can't be had is
+no reason to stop: the relay then refuses envelopes sooner.
 
-Spec: docs/decisions/relay-storage.md.
+Spec: docs/spec/relay-protocol.md, "A disk that is full, or fails";
+docs/decisions/full-and-damaged-disks.md.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 RESERVE_BYTES: Final = 16 * 1024 * 1024
 """Twice what the log grows to before it is written back."""
+KEPT_FROM_ALARMS: Final = RESERVE_BYTES // 2
 _CHUNK: Final = bytes(1024 * 1024)
 
 
@@ -32,27 +35,35 @@ class Reserve:
 
     def restore(self) -> bool:
         """Fill the file again; tell whether all of it could be had."""
+        held = self._measure()
+        if held == RESERVE_BYTES:
+            return True
         try:
-            if self._path.exists() and self._path.stat().st_size == RESERVE_BYTES:
-                return True
-            self._fill()
+            self._fill(held)
         except OSError:
-            self.release()
+            # What it had before, it keeps: that half is not for everybody.
+            self.release(keep=held)
             return False
         return True
 
-    def release(self) -> bool:
-        """Give the space back; tell whether there was any."""
+    def release(self, *, keep: int = 0) -> bool:
+        """Give space back until `keep` bytes are left; tell whether there was more."""
+        if self._measure() <= keep:
+            return False
         with contextlib.suppress(OSError):
-            held = self._path.stat().st_size > 0
-            os.truncate(self._path, 0)
-            return held
+            os.truncate(self._path, keep)
+            return True
         return False
 
-    def _fill(self) -> None:
-        with self._path.open("wb") as file:
+    def _measure(self) -> int:
+        with contextlib.suppress(OSError):
+            return self._path.stat().st_size
+        return 0
+
+    def _fill(self, held: int) -> None:
+        with self._path.open("ab") as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
                 return
-            for _ in range(RESERVE_BYTES // len(_CHUNK)):
-                file.write(_CHUNK)
+            while held < RESERVE_BYTES:
+                held += file.write(_CHUNK[: RESERVE_BYTES - held])

@@ -42,6 +42,12 @@ WHILE_NEWEST: Final = "until the next version replaces it"
 WHILE_LIVE: Final = "until its epochs are over and it is not the device's newest"
 FOR_WEEKS: Final = "until one week after its week"
 FOR_A_BLOB: Final = "30 d from its last part, 24 h where it is not whole, or until deleted"
+FOR_A_SIGNATURE: Final = "until no signature of its time is taken any more, at most 5 h"
+FOR_A_LADDER: Final = "96 h from its acceptance, longer while a tier is held"
+FOR_A_PLACE: Final = "as its ladder, or until the device is removed"
+WHILE_HELD: Final = "until its release, or the device is removed"
+WHILE_WOKEN: Final = "until the device replaces them, or is no longer certified"
+UNTIL_WOKEN: Final = "until it was sent, or nothing waits"
 ALWAYS: Final = "as long as the relay"
 
 
@@ -306,6 +312,101 @@ blob_chunks = Table(
     _column("chunk", LargeBinary(65_536), "Sealed bytes, unreadable here.", FOR_A_BLOB),
 )
 
+nonces = Table(
+    "nonces",
+    metadata,
+    _column(
+        "digest",
+        LargeBinary(32),
+        "SHA-256 of a nonce that a relay took: the others that share the database refuse it.",
+        FOR_A_SIGNATURE,
+        key=True,
+    ),
+    _column("expires_minute", BigInteger(), "When to forget it: a whole hour.", FOR_A_SIGNATURE),
+)
+
+ladders = Table(
+    "ladders",
+    metadata,
+    _column("ladder", LargeBinary(16), "Random id.", FOR_A_LADDER, key=True),
+    _column("body_hash", LargeBinary(32), "Tells the same bytes from others.", FOR_A_LADDER),
+    _column(
+        "accepted_ms",
+        BigInteger(),
+        "When its tiers' times begin; not rounded, because a tier goes at its second.",
+        FOR_A_LADDER,
+    ),
+    _column(
+        "age_ms",
+        BigInteger(),
+        "The time since, as steady clocks count it: a wall clock put back delays nothing.",
+        FOR_A_LADDER,
+    ),
+    _column(
+        "due_ms",
+        BigInteger(),
+        "When its next tier is due, or it is over; not rounded, for the same reason.",
+        FOR_A_LADDER,
+    ),
+    Index("ladders_by_due", "due_ms"),
+)
+
+ladder_tiers = Table(
+    "ladder_tiers",
+    metadata,
+    _column("ladder", LargeBinary(16), "The ladder.", FOR_A_LADDER, key=True),
+    _column("tier", SmallInteger(), "Its place in the order, from 0.", FOR_A_LADDER, key=True),
+    _column("after_ms", BigInteger(), "When it is due, counted from acceptance.", FOR_A_LADDER),
+    _column("released", Boolean(), "Whether it went: so it goes once.", FOR_A_LADDER),
+)
+
+ladder_places = Table(
+    "ladder_places",
+    metadata,
+    _column("ladder", LargeBinary(16), "The ladder.", FOR_A_PLACE, key=True),
+    _column("tier", SmallInteger(), "The tier.", FOR_A_PLACE, key=True),
+    _column(
+        "mailbox", LargeBinary(16), "Who is called, and told of a claim.", FOR_A_PLACE, key=True
+    ),
+    _column("cancel_hash", LargeBinary(32), "Whoever shows its preimage claims.", FOR_A_PLACE),
+    Index("ladder_places_by_mailbox", "mailbox"),
+)
+
+held_alerts = Table(
+    "held_alerts",
+    metadata,
+    _column("ladder", LargeBinary(16), "The ladder.", WHILE_HELD, key=True),
+    _column("tier", SmallInteger(), "The tier with which it goes.", WHILE_HELD, key=True),
+    _column("mailbox", LargeBinary(16), "Where it goes.", WHILE_HELD, key=True),
+    _column("envelope_id", LargeBinary(16), "Random id, part of the header.", WHILE_HELD),
+    _column("suite", SmallInteger(), "Part of the header.", WHILE_HELD),
+    _column(
+        "epoch", Integer(), "Part of the header: which of the reader's keys it needs.", WHILE_HELD
+    ),
+    _column(
+        "withdraw_hash",
+        LargeBinary(32),
+        "Whoever shows its preimage may take it back, once it was released.",
+        WHILE_HELD,
+    ),
+    _column(
+        "sealed",
+        LargeBinary(EnvelopeClass.FLASH.sealed_bytes),
+        "The sealed bytes, unreadable here.",
+        WHILE_HELD,
+    ),
+    Index("held_alerts_by_mailbox", "mailbox"),
+)
+
+ladder_claims = Table(
+    "ladder_claims",
+    metadata,
+    _column("ladder", LargeBinary(16), "The ladder.", FOR_A_LADDER, key=True),
+    _column("number", Integer(), "The order in which claims came, from 0.", FOR_A_LADDER, key=True),
+    _column("cancel_hash", LargeBinary(32), "Counts the claims of one secret.", FOR_A_LADDER),
+    _column("body_hash", LargeBinary(32), "Recognises a repeated claim.", FOR_A_LADDER),
+)
+
 enrolment_codes = Table(
     "enrolment_codes",
     metadata,
@@ -313,6 +414,39 @@ enrolment_codes = Table(
         "digest", LargeBinary(32), "SHA-256 of a one-time code.", "until used, or 72 h", key=True
     ),
     _column("expires_minute", BigInteger(), "When it dies.", "until used, or 72 h"),
+)
+
+
+wake_endpoints = Table(
+    "wake_endpoints",
+    metadata,
+    _column("mailbox", LargeBinary(16), "Whose reader is woken there.", WHILE_WOKEN, key=True),
+    _column(
+        "sealed",
+        LargeBinary(2_600),
+        "Up to four endpoints, under a key outside the database; of one size.",
+        WHILE_WOKEN,
+    ),
+)
+
+pending_wakes = Table(
+    "pending_wakes",
+    metadata,
+    _column("mailbox", LargeBinary(16), "Whose reader is to be woken.", UNTIL_WOKEN, key=True),
+    _column("wake_id", LargeBinary(16), "Random: what a provider knows one by.", UNTIL_WOKEN),
+    _column(
+        "due_second",
+        BigInteger(),
+        "When, to the second: a minute would let an alarm wait. Others have a random time in it.",
+        UNTIL_WOKEN,
+    ),
+    _column("attempt", Integer(), "Which endpoint comes next, and how long after.", UNTIL_WOKEN),
+    _column(
+        "taken", Boolean(), "Whether a provider took it, so that no round follows.", UNTIL_WOKEN
+    ),
+    Index("pending_wakes_by_due", "due_second"),
+    # Without a row id no order of arrival can be read from the file.
+    sqlite_with_rowid=False,
 )
 
 

@@ -1,10 +1,8 @@
-"""The statements that run for every group of envelopes, as text for the driver.
+"""Run statements as texts on SQLite's own cursor.
 
-Theory of operation: rows come by the hundred and groups by the hundred a second, and what
-SQLAlchemy does for each value and each statement costs more than the work. So these few are written
-by SQLAlchemy Core, once, and run on the driver's own cursor with plain tuples, within the
-transaction that SQLAlchemy has begun. Where a statement asks for many keys, one text serves up to a
-power of two of them: the last key is repeated, which changes no answer.
+Theory of operation: each statement is written in SQLite's words once, and runs with plain tuples
+within the transaction that SQLAlchemy has begun. Where a statement asks for many keys, one text
+serves up to a power of two of them: the last key is repeated, which changes no answer.
 
 Rules: values are always bound, never written into a text. Bytes, numbers and text go in and come
 out as they are: a column of another type has no business here.
@@ -18,10 +16,8 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import insert, select, tuple_
 from sqlalchemy.dialects import sqlite
-
-from quietway_server.store.tables import ENVELOPE_TABLES, devices, lanes, mailboxes, seen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -30,90 +26,9 @@ if TYPE_CHECKING:
     from sqlalchemy.sql import ClauseElement
 
 MOST_ROWS: Final = 32
-MAILBOX_COLUMNS: Final = (
-    mailboxes.c.mailbox,
-    mailboxes.c.agency,
-    mailboxes.c.latest_seq,
-    mailboxes.c.acknowledged_seq,
-    mailboxes.c.waiting,
-    mailboxes.c.witness,
-    mailboxes.c.witness_changed,
-)
-DEVICE_COLUMNS: Final = (
-    devices.c.device,
-    devices.c.agency,
-    devices.c.mailbox,
-    devices.c.identity_key,
-    devices.c.listen_key,
-)
-SEEN_KEY: Final = (seen.c.mailbox, seen.c.envelope_id)
-LANE_KEY: Final = (lanes.c.agency, lanes.c.week, lanes.c.digest)
 
 
-def write(statement: ClauseElement, **options: Any) -> str:  # as `compile` takes them
-    """Write a statement as the driver takes it."""
-    return str(statement.compile(dialect=sqlite.dialect(), **options))
-
-
-ARRIVED: Final = write(
-    update(mailboxes)
-    .values(latest_seq=bindparam("latest"), waiting=mailboxes.c.waiting + bindparam("more"))
-    .where(mailboxes.c.mailbox == bindparam("of"))
-)
-"""Takes (latest, more, mailbox)."""
-USED: Final = write(
-    update(lanes)
-    .values(used=lanes.c.used + bindparam("more"))
-    .where(*(column == bindparam(f"of_{column.name}") for column in LANE_KEY))
-)
-"""Takes (more, agency, week, digest)."""
-AFTER: Final = {
-    of: write(
-        select(table.c.seq, table.c.suite, table.c.epoch, table.c.envelope_id, table.c.sealed)
-        .where(table.c.mailbox == bindparam("of"), table.c.seq > bindparam("after"))
-        .order_by(table.c.seq)
-        .limit(bindparam("most"))
-    )
-    for of, table in ENVELOPE_TABLES.items()
-}
-"""Takes (mailbox, after, most, 0)."""
-DONE_WITH: Final = tuple(
-    write(
-        delete(table).where(
-            table.c.mailbox == bindparam("of"),
-            table.c.seq >= bindparam("low"),
-            table.c.seq <= bindparam("high"),
-        )
-    )
-    for table in ENVELOPE_TABLES.values()
-)
-"""Takes (mailbox, lowest number, highest number)."""
-TAKEN_BACK: Final = tuple(
-    write(
-        delete(table).where(
-            table.c.mailbox == bindparam("of"),
-            table.c.seq == bindparam("number"),
-            table.c.envelope_id == bindparam("named"),
-            table.c.withdraw_hash == bindparam("digest"),
-        )
-    )
-    for table in ENVELOPE_TABLES.values()
-)
-"""Takes (mailbox, number, envelope id, withdraw hash)."""
-ACKNOWLEDGED: Final = write(
-    update(mailboxes)
-    .values(
-        acknowledged_seq=func.max(
-            mailboxes.c.acknowledged_seq, func.min(mailboxes.c.latest_seq, bindparam("highest"))
-        ),
-        waiting=mailboxes.c.waiting - bindparam("gone"),
-    )
-    .where(mailboxes.c.mailbox == bindparam("of"))
-)
-"""Takes (highest, gone, mailbox)."""
-
-
-class Driver:
+class SqliteDriver:
     """Runs texts on the driver's own cursor.
 
     Args:
@@ -141,16 +56,20 @@ class Driver:
         count = 1 << (len(wanted) - 1).bit_length()
         keys = [*wanted]
         keys += keys[-1:] * (count - len(keys))
-        return self.ask(_write_search(columns, key, count), tuple(chain.from_iterable(keys)))
-
-    def ask(self, text: str, values: tuple[object, ...]) -> Iterable[tuple[Any, ...]]:
-        """Give the rows that a question finds."""
-        self._cursor.execute(text, values)
+        values = tuple(chain.from_iterable(keys))
+        self._cursor.execute(_write_search(columns, key, count), values)
         return self._cursor.fetchall()
 
-    def change(self, text: str, rows: Sequence[tuple[object, ...]]) -> int:
+    def ask(
+        self, statement: ClauseElement, values: tuple[object, ...]
+    ) -> Iterable[tuple[Any, ...]]:
+        """Give the rows that a question finds."""
+        self._cursor.execute(_write(statement), values)
+        return self._cursor.fetchall()
+
+    def change(self, statement: ClauseElement, rows: Sequence[tuple[object, ...]]) -> int:
         """Run a change for each of these rows of values; tell how many rows it changed."""
-        self._cursor.executemany(text, rows)
+        self._cursor.executemany(_write(statement), rows)
         return int(self._cursor.rowcount)
 
     def insert(self, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
@@ -171,12 +90,17 @@ class Driver:
 
 
 @cache
+def _write(statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=sqlite.dialect()))
+
+
+@cache
 def _write_insert(table: Table, count: int) -> str:
     names = [column.name for column in table.columns]
     # A row that breaks a rule undoes the whole transaction, so that SQLite need not keep a copy of
     # each page for undoing this one statement.
     rows = insert(table).prefix_with("OR FAIL").values([dict.fromkeys(names, 0)] * count)
-    return write(rows)
+    return str(rows.compile(dialect=sqlite.dialect()))
 
 
 @cache
@@ -186,4 +110,5 @@ def _write_search(
     nothing = [tuple(b"" for _ in key)] * count
     among = tuple_(*key).in_(nothing) if len(key) > 1 else key[0].in_([b""] * count)
     search: Select[Any] = select(*columns).where(among)
-    return write(search, compile_kwargs={"render_postcompile": True})
+    options = {"render_postcompile": True}
+    return str(search.compile(dialect=sqlite.dialect(), compile_kwargs=options))

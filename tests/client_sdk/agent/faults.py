@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from quietway.testing.relay import InMemoryRelay
     from quietway_crypto.signing import SigningKey
     from quietway_schemas.directory import DirectoryPage, SignedObject
+    from quietway_schemas.holds import Claim, Ladder
     from quietway_schemas.ids import AgencyId, DeviceId
     from quietway_schemas.instants import Instant
     from quietway_schemas.log import LogLeaves
@@ -139,6 +140,13 @@ class FaultyRelay:
 
     async def withdraw(self, slips: Sequence[Slip]) -> list[bool]:
         return await self._fate.run(lambda: self._relay.withdraw(slips), of_store=False)
+
+    async def place_hold(self, capability: bytes, hold_id: bytes, ladder: Ladder) -> None:
+        place = self._relay.place_hold
+        await self._fate.run(lambda: place(capability, hold_id, ladder), of_store=False)
+
+    async def claim_hold(self, hold_id: bytes, claim: Claim) -> bool:
+        return await self._fate.run(lambda: self._relay.claim_hold(hold_id, claim), of_store=False)
 
     async def open_mailbox(
         self, *, after: int, witness_now: bytes, witness_was: bytes | None, live: bool

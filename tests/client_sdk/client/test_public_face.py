@@ -115,6 +115,7 @@ PUBLIC_NAMES = [
     "ReferralStep",
     "RelayError",
     "RelayRefused",
+    "RelayPutBack",
     "RelayUnreachable",
     "Review",
     "ReviewLine",
@@ -165,7 +166,7 @@ PUBLIC_NAMES = [
 PUBLIC_METHODS = {
     "Client": "aclose agency_id backup change_passphrase close device_id doctor events fingerprint "
     "fingerprint_words found home inbox join lock now open outbox program read_offer "
-    "recover_agency relay_url request_link restore sync wipe withdraw",
+    "recover_agency relay_url request_link restore sync wake_through wipe withdraw",
     "LockedDevice": "believed_now close erase_due home listen open unlock",
     "Partners": "add cut_off devices end find invitations invite list pause restore resume verify "
     "withdraw_invitation",

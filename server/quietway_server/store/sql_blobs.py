@@ -1,4 +1,4 @@
-"""Sealed files in the SQLite file: a row for each, and its bytes in rows of 64 KiB.
+"""Sealed files in a database: a row for each, and its bytes in rows of 64 KiB.
 
 Rules: as for the store as a whole. A blob's bytes are only ever added at its end. What has expired
 is taken away in pieces, so that overwriting a large blob keeps nobody from writing.
@@ -14,15 +14,15 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from quietway_schemas.instants import MINUTE
 from quietway_server.ports import BlobRow, OpenLane
-from quietway_server.store.sqlite_directory import SqliteDirectory
+from quietway_server.store.sql_directory import SqlDirectory
 from quietway_server.store.tables import blob_chunks, blobs, lane_blobs, lanes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 
-class SqliteBlobs(SqliteDirectory):
-    """The blobs' part of a transaction on the file."""
+class SqlBlobs(SqlDirectory):
+    """The blobs' part of a transaction in a database."""
 
     def find_open_lane(self, digest: bytes, weeks: Collection[str]) -> OpenLane | None:
         """Give the lane that a capability opens in one of these weeks, whoever published it."""

@@ -1,4 +1,4 @@
-"""The half of a SQLite transaction that holds the directory and the lanes.
+"""The half of a transaction in a database that holds the directory and the lanes.
 
 Rules: the newest manifest and nothing older; of a device's batches those that are kept are for the
 service to say. When a device leaves its manifest, everything of it goes in the same transaction:
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, literal, select, update
 
 from quietway_schemas.instants import MINUTE, Instant
+from quietway_server.core.quota import CRISIS
 from quietway_server.ports import (
     DeviceRow,
     EpochBatchRow,
@@ -22,6 +23,7 @@ from quietway_server.ports import (
     ManifestRow,
     WeekRow,
 )
+from quietway_server.store.statements import DEVICE_COLUMNS, LANE_KEY, USED
 from quietway_server.store.tables import (
     ENVELOPE_TABLES,
     devices,
@@ -31,25 +33,28 @@ from quietway_server.store.tables import (
     lanes,
     mailboxes,
     manifests,
+    pending_wakes,
     removed_agencies,
     removed_devices,
     seen,
+    wake_endpoints,
     weeks_of_lanes,
 )
-from quietway_server.store.texts import DEVICE_COLUMNS, LANE_KEY, USED, Driver
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Row
+
+    from quietway_server.store.statements import Connection, Driver
 
 
-class SqliteDirectory:
+class SqlDirectory:
     """Directory and lanes on one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, driver: Driver) -> None:
         self._connection = connection
-        self._driver = Driver(connection)
+        self._driver = driver
 
     def find_manifest(self, agency: bytes) -> ManifestRow | None:
         """Give an agency's newest manifest."""
@@ -242,6 +247,14 @@ class SqliteDirectory:
             insert(enrolment_codes).values(digest=digest, expires_minute=expires // MINUTE)
         )
 
+    def is_enrolment_open(self, digest: bytes, *, now: Instant) -> bool:
+        """Tell whether an enrolment code is there and has not expired."""
+        code = select(enrolment_codes.c.digest).where(
+            enrolment_codes.c.digest == digest,
+            enrolment_codes.c.expires_minute > now // MINUTE,
+        )
+        return self._connection.execute(code).first() is not None
+
     def spend_enrolment(self, digest: bytes, *, now: Instant) -> bool:
         """Delete an enrolment code; tell whether it was there and had not expired."""
         spent = self._connection.execute(
@@ -256,6 +269,17 @@ class SqliteDirectory:
         """Give the lanes that exist among these, by (agency, week, hash of a capability)."""
         columns = (*LANE_KEY, lanes.c.used, lanes.c.kind)
         return [LaneRow(*row) for row in self._driver.find(columns, LANE_KEY, wanted)]
+
+    def find_crisis_lanes(
+        self, digests: Collection[bytes], weeks: Collection[str]
+    ) -> dict[bytes, bytes]:
+        """Give whose lane each of these hashes opens, where it is of kind crisis in these weeks."""
+        rows = self._connection.execute(
+            select(lanes.c.digest, lanes.c.agency).where(
+                lanes.c.digest.in_(digests), lanes.c.week.in_(weeks), lanes.c.kind == CRISIS
+            )
+        )
+        return {row.digest: row.agency for row in rows}
 
     def count_uses(self, uses: Mapping[LaneRow, int]) -> None:
         """Add to the counters of lanes, in envelopes."""
@@ -335,6 +359,10 @@ class SqliteDirectory:
         self._connection.execute(
             delete(epoch_batches).where(epoch_batches.c.device.in_(without_key))
         )
+        # Whoever held the former key may have chosen where this mailbox's reader is woken.
+        boxes = [d.mailbox for d in held if d.device in without_key]
+        for table in (wake_endpoints, pending_wakes):
+            self._connection.execute(delete(table).where(table.c.mailbox.in_(boxes)))
 
     def _replace_mailboxes(
         self, agency: bytes, held: Sequence[DeviceRow], certified: Sequence[DeviceRow]
@@ -342,7 +370,7 @@ class SqliteDirectory:
         read = {(device.device, device.mailbox) for device in held}
         wanted = {(device.device, device.mailbox) for device in certified}
         gone = [mailbox for _, mailbox in read - wanted]
-        for table in (*ENVELOPE_TABLES.values(), seen, mailboxes):
+        for table in (*ENVELOPE_TABLES.values(), seen, wake_endpoints, pending_wakes, mailboxes):
             self._connection.execute(delete(table).where(table.c.mailbox.in_(gone)))
         opened = [
             {

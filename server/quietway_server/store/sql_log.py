@@ -1,4 +1,4 @@
-"""The part of a SQLite transaction that holds the transparency log.
+"""The part of a transaction in a database that holds the transparency log.
 
 Rules: rows are added and never changed or deleted, apart from the one row of the head. Leaves lie
 in the order of their places; of inner nodes only complete subtrees are kept, which never change.
@@ -16,24 +16,23 @@ from sqlalchemy import delete, func, insert, select
 from quietway_schemas.log import MANIFEST_LEAF
 from quietway_server.ports import LeafRow, LogHead
 from quietway_server.store.tables import log_head, log_leaves, log_nodes
-from quietway_server.store.texts import write
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Row
 
-    from quietway_server.store.texts import Driver
+    from quietway_server.store.statements import Connection, Driver
 
 _NODE_KEY: Final = (log_nodes.c.level, log_nodes.c.position)
 _LEAF_KEY: Final = (log_leaves.c.position,)
-_HEAD: Final = write(select(log_head.c.size, log_head.c.root, log_head.c.checkpoint))
-_FORGET_HEAD: Final = write(delete(log_head))
-_KEEP_HEAD: Final = write(insert(log_head))
+_HEAD: Final = select(log_head.c.size, log_head.c.root, log_head.c.checkpoint)
+_FORGET_HEAD: Final = delete(log_head)
+_KEEP_HEAD: Final = insert(log_head)
 """Takes (1, size, root, checkpoint)."""
 
 
-class SqliteLog:
+class SqlLog:
     """The transparency log on one connection."""
 
     _connection: Connection

@@ -1,0 +1,32 @@
+"""Whether an envelope is still what was accepted.
+
+Rules: pure. The hash under which an envelope came lies in another table than its bytes, so on other
+pages: what damages one leaves the other. Where no hash is left there is nothing to judge by, and
+the reader, whose client checks everything, decides.
+
+Spec: docs/spec/relay-protocol.md, "A disk that is full, or fails".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quietway_schemas.envelope import Header
+    from quietway_server.ports import StoredEnvelope
+
+
+def hash_record(header: Header, withdraw_hash: bytes, sealed: bytes) -> bytes:
+    """Hash the bytes of a submission record, without putting them together once more."""
+    digest = hashlib.sha256(header.pack())
+    digest.update(withdraw_hash)
+    digest.update(sealed)
+    return digest.digest()
+
+
+def is_whole(stored: StoredEnvelope) -> bool:
+    """Tell whether an envelope has the hash under which it was accepted."""
+    if stored.record_hash is None:
+        return True
+    return hash_record(stored.header, stored.withdraw_hash, stored.sealed) == stored.record_hash
