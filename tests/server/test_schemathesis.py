@@ -222,6 +222,9 @@ def explore(operation: Operation, session: Session, *, count: int) -> None:
     run()
 
 
+ENOUGH: Final = 100
+
+
 @pytest.mark.parametrize("operation", _PROBED, ids=lambda each: f"{each.method} {each.path}")
 def test_every_answer_is_in_the_document(
     agency: Agency, operation: Operation, record_property: Callable[[str, object], None]
@@ -231,7 +234,9 @@ def test_every_answer_is_in_the_document(
     record_property("figures", f"{len(session.statuses)} calls: {sorted(set(session.statuses))}")
     # It was reached behind the door, but where that takes what was kept from before.
     is_deep = operation.path.endswith(("/manifest", "/epochs", "/claim"))
-    assert min(session.statuses) < 300 or is_deep, set(session.statuses)
+    # A dozen draws may all miss; a thousand do not.
+    is_told = trials("openapi") >= ENOUGH
+    assert min(session.statuses) < 300 or is_deep or not is_told, set(session.statuses)
 
 
 _HEALTH: Final = next(each for each in OPERATIONS if each.path == "/healthz")
