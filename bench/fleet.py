@@ -30,7 +30,7 @@ from quietway_schemas.directory import OPS_LIFE_MS, Certificate, EpochBatch, Epo
 from quietway_schemas.ids import AgencyId, DeviceId, MailboxId
 from quietway_schemas.instants import DAY, HOUR
 from quietway_schemas.log import MANIFEST_LEAF
-from quietway_server.ports import DeviceRow, EpochBatchRow, ManifestRow
+from quietway_server.rows import DeviceRow, EpochBatchRow, ManifestRow
 from quietway_server.services.log import append_leaf, open_leaf
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from quietway_crypto.merkle import hash_children, hash_leaf, root_at
 from quietway_protocol.checkpoints import sign_checkpoint
 from quietway_schemas.ids import AgencyId
 from quietway_schemas.log import MANIFEST_LEAF, LogLeaf
-from quietway_server.ports import BookEntry, LeafRow, LogHead
+from quietway_server.rows import BookEntry, LeafRow, LogHead
 from quietway_server.store.tables import log_leaves, log_nodes
 
 if TYPE_CHECKING:

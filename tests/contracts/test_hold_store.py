@@ -10,7 +10,7 @@ from tests.contracts.test_relay_store import AGENCY, DEVICE, MAILBOX, _manifest
 from tests.server.ladders import Sealer
 
 from quietway_server.core.holds import Ladder, Place, Tier, Use
-from quietway_server.ports import Arrival, DeviceRow, DueHold, HeldAlert
+from quietway_server.rows import Arrival, DeviceRow, DueHold, HeldAlert
 from quietway_server.store.memory import MemoryStore
 from quietway_server.store.postgres import PostgresStore
 from quietway_server.store.sqlite import SqliteStore

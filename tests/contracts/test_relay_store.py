@@ -11,7 +11,7 @@ import pytest
 from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
 from quietway_schemas.ids import EnvelopeId, MailboxId
 from quietway_schemas.instants import MINUTE
-from quietway_server.ports import (
+from quietway_server.rows import (
     Arrival,
     DeviceRow,
     EpochBatchRow,

@@ -13,7 +13,8 @@ from quietway_server.core.waking import NO_MAILBOX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from quietway_server.ports import DeviceRow, DueWake, Store
+    from quietway_server.ports import Store
+    from quietway_server.rows import DeviceRow, DueWake
 
 store = contract.store
 MAILBOX, SEALED = contract.MAILBOX, b"e" * 2_600

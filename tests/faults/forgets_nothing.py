@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quietway_server.errors import RefusedError
-    from quietway_server.ports import Arrival, Transaction
+    from quietway_server.ports import Transaction
+    from quietway_server.rows import Arrival
     from quietway_server.services.ingest import Batch
 
 ACCEPT: Final = "quietway_server.services.ingest:Ingest.accept"

@@ -23,7 +23,7 @@ from quietway_crypto.encoding import encode_base64
 from quietway_crypto.signing import SigningKey
 from quietway_protocol.request_signature import sign_request
 from quietway_schemas.ids import DeviceId
-from quietway_server.ports import DeviceRow, ManifestRow
+from quietway_server.rows import DeviceRow, ManifestRow
 from quietway_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

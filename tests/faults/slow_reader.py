@@ -20,7 +20,7 @@ from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
 from quietway_schemas.ids import EnvelopeId
 from quietway_server.core.retention import expiry_of
 from quietway_server.core.soundness import hash_record
-from quietway_server.ports import Arrival
+from quietway_server.rows import Arrival
 from quietway_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.server.agency import Agency
 
-    from quietway_server.ports import StoredEnvelope
+    from quietway_server.rows import StoredEnvelope
 
 SOUND: Final = 3
 OTHERS: Final = 5

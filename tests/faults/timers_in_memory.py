@@ -18,7 +18,7 @@ from quietway_server.bootstrap import SystemClock
 from quietway_server.store.sql_holds import SqlHolds
 
 if TYPE_CHECKING:
-    from quietway_server.ports import DueHold
+    from quietway_server.rows import DueHold
 
 DUE: Final = "quietway_server.store.sql_holds:SqlHolds.due_holds"
 _STARTED: Final = SystemClock().now()

@@ -11,7 +11,7 @@ from tests.server.ladders import Sealed, Sealer
 from quietway_crypto.lanes import hash_capability
 from quietway_schemas.instants import SECOND, WEEK, iso_week
 from quietway_server.bootstrap import assemble
-from quietway_server.ports import DeviceRow, ManifestRow, WeekRow
+from quietway_server.rows import DeviceRow, ManifestRow, WeekRow
 from quietway_server.services.ladders import close_mailboxes
 from quietway_server.settings import read_settings
 

@@ -19,7 +19,7 @@ from quietway_crypto.signing import SigningKey
 from quietway_schemas.ids import DeviceId, MailboxId
 from quietway_schemas.instants import HOUR, WEEK, iso_week
 from quietway_schemas.withdrawal import Slip
-from quietway_server.ports import BlobRow
+from quietway_server.rows import BlobRow
 from quietway_server.services.removal import remove_agency
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from quietway_crypto.lanes import hash_capability
 from quietway_schemas.instants import DAY, HOUR, MINUTE, iso_week
 from quietway_server.bootstrap import assemble
 from quietway_server.errors import RefusedError
-from quietway_server.ports import WeekRow
+from quietway_server.rows import WeekRow
 from quietway_server.services.blobs import Part
 from quietway_server.settings import read_settings
 from quietway_server.store.memory import MemoryStore
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     import httpx
     from tests.server.agency import Agency
 
-    from quietway_server.ports import BlobRow, Store, Swept
+    from quietway_server.ports import Store
+    from quietway_server.rows import BlobRow, Swept
     from quietway_server.services.relay import Relay
 
 ROW = 65_536

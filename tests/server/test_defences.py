@@ -34,7 +34,7 @@ from quietway_server.errors import (
     StoreError,
 )
 from quietway_server.log import log_event
-from quietway_server.ports import Arrival, DeviceRow, ManifestRow
+from quietway_server.rows import Arrival, DeviceRow, ManifestRow
 from quietway_server.services.mailbox import Fetched
 from quietway_server.services.sweeper import Sweeper
 from quietway_server.services.writer import Writer

@@ -22,7 +22,7 @@ from quietway_schemas.instants import iso_week
 from quietway_server.bootstrap import assemble
 from quietway_server.core.quota import Quota
 from quietway_server.errors import RefusedError
-from quietway_server.ports import DeviceRow, ManifestRow, WeekRow
+from quietway_server.rows import DeviceRow, ManifestRow, WeekRow
 from quietway_server.services.ingest import Batch, Ingest
 from quietway_server.services.mailbox import Done
 from quietway_server.settings import read_settings

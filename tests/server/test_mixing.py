@@ -12,7 +12,7 @@ from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
 from quietway_schemas.ids import EnvelopeId, MailboxId
 from quietway_schemas.instants import MINUTE
 from quietway_server.core.retention import expiry_of
-from quietway_server.ports import Arrival
+from quietway_server.rows import Arrival
 from quietway_server.services.sweeper import mix_all
 from quietway_server.store.mixing import FIRST_FRESH
 from quietway_server.store.sqlite import SqliteStore

@@ -23,7 +23,7 @@ from quietway_server.core.nonces import NonceMemory
 from quietway_server.core.retention import expiry_of, round_up_to_minute, sendable_weeks
 from quietway_server.delivery.local import LocalDelivery
 from quietway_server.errors import RefusedError, StorageFailedError, StorageFullError
-from quietway_server.ports import DeviceRow, ManifestRow, WeekRow
+from quietway_server.rows import DeviceRow, ManifestRow, WeekRow
 from quietway_server.services.enrolment import add_code, hash_code
 from quietway_server.services.operating import Operating
 from quietway_server.services.writer import Writer

@@ -16,7 +16,7 @@ from quietway_schemas.ids import EnvelopeId, MailboxId
 from quietway_schemas.instants import DAY
 from quietway_server.core.soundness import hash_record, is_whole
 from quietway_server.errors import StartError, StorageFullError
-from quietway_server.ports import StoredEnvelope
+from quietway_server.rows import StoredEnvelope
 from quietway_server.services.writer import Writer
 from quietway_server.store.reserve import KEPT_FROM_ALARMS, RESERVE_BYTES, Reserve
 from quietway_server.store.soundness import Reach, read_reach

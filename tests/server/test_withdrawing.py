@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.server.agency import Agency
 
     from quietway_schemas.envelope import SubmissionRecord
-    from quietway_server.ports import Held
+    from quietway_server.rows import Held
     from quietway_server.store.memory import MemoryTransaction
 
 

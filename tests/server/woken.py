@@ -21,7 +21,7 @@ from quietway_schemas.wake import EMAIL, WEBHOOK, WakeEndpoint, WakeEndpoints
 from quietway_server.bootstrap import assemble
 from quietway_server.notify.email import Email, MailServer
 from quietway_server.notify.webhook import Webhook
-from quietway_server.ports import WeekRow
+from quietway_server.rows import WeekRow
 from quietway_server.settings import read_settings
 from quietway_server.store.memory import MemoryStore
 

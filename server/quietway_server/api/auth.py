@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
-    from quietway_server.ports import DeviceRow, Transaction
+    from quietway_server.ports import Transaction
+    from quietway_server.rows import DeviceRow
     from quietway_server.services.relay import Relay
 
 

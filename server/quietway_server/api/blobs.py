@@ -25,7 +25,7 @@ from quietway_server.services.blobs import RANGE_FIELD, Part
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from quietway_server.ports import BlobRow
+    from quietway_server.rows import BlobRow
     from quietway_server.services.relay import Relay
 
 BLOB_PATH: Final = "/v1/blobs/{id}"

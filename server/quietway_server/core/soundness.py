@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quietway_schemas.envelope import Header
-    from quietway_server.ports import StoredEnvelope
+    from quietway_server.rows import StoredEnvelope
 
 
 def hash_record(header: Header, withdraw_hash: bytes, sealed: bytes) -> bytes:

@@ -24,7 +24,7 @@ from quietway_server.core.decoys import DECOY_HASH
 from quietway_server.core.quota import BLOB_PART_BYTES
 from quietway_server.core.retention import blob_expiry, sendable_weeks, unfinished_expiry
 from quietway_server.errors import RefusedError
-from quietway_server.ports import BlobRow
+from quietway_server.rows import BlobRow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

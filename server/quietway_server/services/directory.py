@@ -42,7 +42,7 @@ from quietway_server.core.decoys import DECOY_KEY
 from quietway_server.core.quota import PAGE_ENTRIES, PAGE_SOFT_BYTES
 from quietway_server.core.retention import publishable_weeks
 from quietway_server.errors import RefusedError
-from quietway_server.ports import DeviceRow, EpochBatchRow, ManifestRow, WeekRow
+from quietway_server.rows import DeviceRow, EpochBatchRow, ManifestRow, WeekRow
 from quietway_server.services.enrolment import hash_code
 from quietway_server.services.ladders import close_mailboxes
 from quietway_server.services.log import find_head, prove_consistency, prove_manifests
@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 
     from quietway_protocol.manifests import ProvedManifest
     from quietway_schemas.log import LogProof
-    from quietway_server.ports import Clock, Delivery, FeedRow, Transaction
+    from quietway_server.ports import Clock, Delivery, Transaction
+    from quietway_server.rows import FeedRow
     from quietway_server.services.log import Log
     from quietway_server.services.reader import Reader
     from quietway_server.services.writer import Writer

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from quietway_crypto.secret import Secret
     from quietway_schemas.wake import WakeEndpoint
-    from quietway_server.ports import DeviceRow, DueWake, Notifier, Store, Transaction
+    from quietway_server.ports import Notifier, Store, Transaction
+    from quietway_server.rows import DeviceRow, DueWake
     from quietway_server.services.writer import Writer
 
 TARGET: Final = "target"

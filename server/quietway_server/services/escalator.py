@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from quietway_schemas.instants import Instant
     from quietway_server.heartbeats import Heartbeats
-    from quietway_server.ports import Clock, Delivery, DueHold, Transaction
+    from quietway_server.ports import Clock, Delivery, Transaction
+    from quietway_server.rows import DueHold
     from quietway_server.services.ladders import Found
     from quietway_server.services.reader import Reader
     from quietway_server.services.writer import Writer

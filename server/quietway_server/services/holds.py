@@ -36,7 +36,7 @@ from quietway_server.core.holds import (
 from quietway_server.core.retention import expiry_of
 from quietway_server.errors import RefusedError
 from quietway_server.metrics import count
-from quietway_server.ports import Arrival, HeldAlert
+from quietway_server.rows import Arrival, HeldAlert
 from quietway_server.services.ingest import Batch, Ledger
 from quietway_server.services.ladders import carry_out, deliver, find_emptied, next_look
 

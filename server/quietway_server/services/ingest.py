@@ -24,7 +24,7 @@ from quietway_server.core.retention import expiry_of, sendable_weeks
 from quietway_server.core.soundness import hash_record
 from quietway_server.errors import RefusedError
 from quietway_server.metrics import count
-from quietway_server.ports import Arrival
+from quietway_server.rows import Arrival
 from quietway_server.services.wake_reasons import Reason, queue_for_arrivals
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from quietway_server.core.holds import (
     step,
 )
 from quietway_server.core.retention import expiry_of
-from quietway_server.ports import Arrival
+from quietway_server.rows import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

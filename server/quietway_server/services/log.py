@@ -34,7 +34,7 @@ from quietway_schemas.log import (
     LogProof,
 )
 from quietway_server.errors import RefusedError, StatementFailedError
-from quietway_server.ports import LeafRow, LogHead
+from quietway_server.rows import LeafRow, LogHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

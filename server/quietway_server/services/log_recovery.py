@@ -23,7 +23,7 @@ from quietway_schemas.directory import SignedObject
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.log import MANIFEST_LEAF
 from quietway_server.errors import StartError
-from quietway_server.ports import BookEntry
+from quietway_server.rows import BookEntry
 from quietway_server.services.directory import device_rows, manifest_row
 from quietway_server.services.log import append_leaf, find_head, open_leaf
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from quietway_crypto.signing import SigningKey
-    from quietway_server.ports import LeafRow, Transaction
+    from quietway_server.ports import Transaction
+    from quietway_server.rows import LeafRow
 
 _PIECE: Final = 500
 STRANGE: Final = (

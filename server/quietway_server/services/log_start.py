@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from quietway_crypto.signing import SigningKey
-    from quietway_server.ports import LogHead, Store, Transaction
+    from quietway_server.ports import Store, Transaction
+    from quietway_server.rows import LogHead
 
 _BACKFILL_ROWS: Final = 64
 _DAMAGED: Final = (

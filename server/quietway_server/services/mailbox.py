@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from quietway_schemas.instants import Instant
-    from quietway_server.ports import Clock, DeviceRow, MailboxRow, StoredEnvelope, Transaction
+    from quietway_server.ports import Clock, Transaction
+    from quietway_server.rows import DeviceRow, MailboxRow, StoredEnvelope
     from quietway_server.services.reader import Reader
     from quietway_server.services.writer import Writer
 

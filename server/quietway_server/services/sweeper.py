@@ -23,7 +23,8 @@ from quietway_server.errors import (
 )
 from quietway_server.heartbeats import Heartbeats
 from quietway_server.log import log_event
-from quietway_server.ports import BLOB_PIECE_ROWS, Swept
+from quietway_server.ports import BLOB_PIECE_ROWS
+from quietway_server.rows import Swept
 
 if TYPE_CHECKING:
     from quietway_server.ports import Clock, Store

@@ -33,7 +33,8 @@ from quietway_server.metrics import count, measure
 if TYPE_CHECKING:
     from quietway_schemas.wake import WakeEndpoint
     from quietway_server.heartbeats import Heartbeats
-    from quietway_server.ports import Clock, DueWake
+    from quietway_server.ports import Clock
+    from quietway_server.rows import DueWake
     from quietway_server.services.endpoints import Endpoints
     from quietway_server.services.reader import Reader
     from quietway_server.services.writer import Writer

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from quietway_crypto.encoding import TAG_WITHDRAW, hash_tagged
-from quietway_server.ports import Held
+from quietway_server.rows import Held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ from quietway_crypto.encoding import decode_base64, encode_base64
 from quietway_crypto.errors import CryptoError
 from quietway_schemas.log import MANIFEST_LEAF, REMOVAL_LEAF
 from quietway_server.errors import StartError, StorageFailedError, StorageFullError
-from quietway_server.ports import BookEntry, LeafRow
+from quietway_server.rows import BookEntry, LeafRow
 from quietway_server.store.key_file import sync_folder
 
 if TYPE_CHECKING:

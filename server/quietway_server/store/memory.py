@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 from quietway_schemas.instants import MINUTE
 from quietway_schemas.log import MANIFEST_LEAF
 from quietway_server.core.quota import CRISIS
-from quietway_server.ports import (
-    BLOB_PIECE_ROWS,
+from quietway_server.ports import BLOB_PIECE_ROWS
+from quietway_server.rows import (
     Arrival,
     DeviceRow,
     EpochBatchRow,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from quietway_schemas.instants import Instant
-    from quietway_server.ports import BookEntry, Held
+    from quietway_server.rows import BookEntry, Held
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quietway_schemas.instants import MINUTE
-from quietway_server.ports import BlobRow, OpenLane
+from quietway_server.rows import BlobRow, OpenLane
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -9,14 +9,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from quietway_server.ports import DueHold
+from quietway_server.rows import DueHold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from quietway_schemas.envelope import SubmissionRecord
     from quietway_server.core.holds import Ladder
-    from quietway_server.ports import HeldAlert
+    from quietway_server.rows import HeldAlert
 
 
 @dataclass(slots=True)

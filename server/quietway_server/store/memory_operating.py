@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quietway_server.ports import Waiting
+from quietway_server.rows import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from quietway_server.ports import MailboxRow
+    from quietway_server.rows import MailboxRow
 
 
 class MemoryOperating:

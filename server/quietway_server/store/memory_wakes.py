@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from quietway_schemas.instants import SECOND, Instant
 from quietway_server.core.waking import LONGEST_WAIT_MS, NO_MAILBOX
-from quietway_server.ports import DueWake
+from quietway_server.rows import DueWake
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from quietway_server.ports import MailboxRow
+    from quietway_server.rows import MailboxRow
 
 WAKE_ID_BYTES: Final = 16
 

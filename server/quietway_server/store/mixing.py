@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql import ClauseElement
 
     from quietway_schemas.envelope import EnvelopeClass
-    from quietway_server.ports import Arrival
+    from quietway_server.rows import Arrival
     from quietway_server.store.statements import Driver
 
 FIRST_FRESH: Final = 1 << 62

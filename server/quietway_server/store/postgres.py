@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from quietway_schemas.envelope import EnvelopeClass
     from quietway_schemas.instants import Instant
-    from quietway_server.ports import BookEntry
+    from quietway_server.rows import BookEntry
     from quietway_server.store.statements import Driver
 
 WRITERS_LOCK: Final = 0x7175_6965_7477_6179

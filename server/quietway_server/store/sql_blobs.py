@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from quietway_schemas.instants import MINUTE
-from quietway_server.ports import BlobRow, OpenLane
+from quietway_server.rows import BlobRow, OpenLane
 from quietway_server.store.sql_directory import SqlDirectory
 from quietway_server.store.tables import blob_chunks, blobs, lane_blobs, lanes
 

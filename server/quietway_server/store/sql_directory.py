@@ -15,14 +15,7 @@ from sqlalchemy import delete, func, insert, literal, select, update
 
 from quietway_schemas.instants import MINUTE, Instant
 from quietway_server.core.quota import CRISIS
-from quietway_server.ports import (
-    DeviceRow,
-    EpochBatchRow,
-    FeedRow,
-    LaneRow,
-    ManifestRow,
-    WeekRow,
-)
+from quietway_server.rows import DeviceRow, EpochBatchRow, FeedRow, LaneRow, ManifestRow, WeekRow
 from quietway_server.store.statements import DEVICE_COLUMNS, LANE_KEY, USED
 from quietway_server.store.tables import (
     ENVELOPE_TABLES,

@@ -17,7 +17,7 @@ from sqlalchemy import delete, insert, select, update
 from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
 from quietway_schemas.ids import EnvelopeId, MailboxId
 from quietway_server.core.holds import Ladder, Place, Tier, Use
-from quietway_server.ports import DueHold
+from quietway_server.rows import DueHold
 from quietway_server.store.mixing import shuffle
 from quietway_server.store.tables import (
     devices,
@@ -31,7 +31,7 @@ from quietway_server.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from quietway_server.ports import DeviceRow, HeldAlert
+    from quietway_server.rows import DeviceRow, HeldAlert
     from quietway_server.store.statements import Connection, Driver
 
 _ALL: Final = (held_alerts, ladder_claims, ladder_places, ladder_tiers, ladders)

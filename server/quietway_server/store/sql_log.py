@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, func, insert, select
 
 from quietway_schemas.log import MANIFEST_LEAF
-from quietway_server.ports import LeafRow, LogHead
+from quietway_server.rows import LeafRow, LogHead
 from quietway_server.store.tables import log_head, log_leaves, log_nodes
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, text, update
 
 from quietway_schemas.frames import ERA_NUMBERS
 from quietway_schemas.instants import MINUTE
-from quietway_server.ports import Waiting
+from quietway_server.rows import Waiting
 from quietway_server.store.database import HEAD
 from quietway_server.store.tables import enrolment_codes, feed, mailboxes, metadata
 

@@ -18,7 +18,8 @@ from sqlalchemy import bindparam, delete, func, select, update
 from quietway_schemas.envelope import Header
 from quietway_schemas.ids import EnvelopeId, MailboxId
 from quietway_schemas.instants import MINUTE, Instant
-from quietway_server.ports import BLOB_PIECE_ROWS, Arrival, MailboxRow, StoredEnvelope, Swept
+from quietway_server.ports import BLOB_PIECE_ROWS
+from quietway_server.rows import Arrival, MailboxRow, StoredEnvelope, Swept
 from quietway_server.store.mixing import mix_seen, shuffle
 from quietway_server.store.sql_blobs import SqlBlobs
 from quietway_server.store.sql_holds import SqlHolds
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from quietway_schemas.envelope import EnvelopeClass
-    from quietway_server.ports import Held, LeafRow
+    from quietway_server.rows import Held, LeafRow
     from quietway_server.store.mixing import Fresh
     from quietway_server.store.statements import Connection, Driver
 

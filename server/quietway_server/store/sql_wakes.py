@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from quietway_schemas.instants import SECOND, Instant
 from quietway_server.core.waking import LONGEST_WAIT_MS, NO_MAILBOX
-from quietway_server.ports import DueWake
+from quietway_server.rows import DueWake
 from quietway_server.store.tables import mailboxes, pending_wakes, wake_endpoints
 
 if TYPE_CHECKING:

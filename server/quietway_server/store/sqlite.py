@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from quietway_schemas.envelope import EnvelopeClass
     from quietway_schemas.instants import Instant
-    from quietway_server.ports import BookEntry, StoredEnvelope
+    from quietway_server.rows import BookEntry, StoredEnvelope
 
 
 class SqliteStore:

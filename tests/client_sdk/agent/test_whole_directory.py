@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from quietway.ports import Relay
     from quietway.reports import SyncProgress
     from quietway.testing.relay_log import RelayLog
-    from quietway_server.ports import FeedRow
+    from quietway_server.rows import FeedRow
 
 AGENCIES: Final = 10
 DEVICES: Final = 4
