@@ -262,17 +262,42 @@ def assemble(
         wake_key: The key under which endpoints of wake-ups are kept. None makes one likewise.
 
     Raises:
-        StartError: The log was signed with another key, or is damaged.
+        StartError: The log was signed with another key, or is damaged; or a setting can't be used.
     """
     key = log_key or SigningKey(secrets.token_bytes(SEED_BYTES))
     recovered = start_log(store, key, secrets.token_bytes)
     if recovered:
         log_event("log_recovered", failed=True, others=recovered)
-    # Settings may still be refused here: a thread that runs already would keep the process.
+    writer = Writer(store, on_failure=on_failure)
+    try:
+        return _join(
+            settings,
+            store=store,
+            clock=clock,
+            writer=writer,
+            log_key=key,
+            steady=steady,
+            wake_key=wake_key or Secret(secrets.token_bytes(KEY_BYTES)),
+        )
+    except BaseException:
+        writer.close()  # else its thread would keep the process
+        raise
+
+
+def _join(
+    settings: Settings,
+    *,
+    store: Store,
+    clock: Clock,
+    writer: Writer,
+    log_key: SigningKey,
+    steady: Callable[[], int],
+    wake_key: Secret,
+) -> Relay:
     notifiers = make_notifiers(settings)
-    writer, reader = Writer(store, on_failure=on_failure), Reader(store)
+    reader = Reader(store)
     delivery = _make_delivery(settings, reader)
-    log, heartbeats = Log(reader, key, secrets.token_bytes), Heartbeats()
+    log, heartbeats = Log(reader, log_key, secrets.token_bytes), Heartbeats()
     quota = Quota(
         mailbox_envelopes=settings.mailbox_envelopes,
         mailbox_crisis_envelopes=settings.mailbox_crisis_envelopes,
@@ -281,12 +306,7 @@ def assemble(
         mailbox_sockets=settings.mailbox_sockets,
     )
     escalator = Escalator(writer, reader, delivery, clock, heartbeats, steady=steady)
-    endpoints = Endpoints(
-        writer,
-        notifiers,
-        wake_key or Secret(secrets.token_bytes(KEY_BYTES)),
-        secrets.token_bytes,
-    )
+    endpoints = Endpoints(writer, notifiers, wake_key, secrets.token_bytes)
     alarms = Alarms(settings.alarm_targets, notifiers)
     ingest = Ingest(writer, delivery, clock, quota)
     return Relay(
