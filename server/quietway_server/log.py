@@ -1,10 +1,10 @@
 """The relay's log: names of events, counts and durations; nothing else can be written.
 
 Rules: there is no free text and no list of who came. An event is logged by a name from `EVENTS`,
-with values under keys from `KEYS`; any other name or key is a bug and raises. The last ones are
-kept in memory for the operator. Everything else that could write is silenced: the web server names
-addresses and paths, and a trace shows what a program held when it broke. Of a crash only the class
-of the error is told.
+with values under keys from `KEYS`; any other name or key is a bug and raises. What fails for as
+long as an outage lasts has a line a minute. The last events are kept in memory for the operator.
+Everything else that could write is silenced: the web server names addresses and paths, and a trace
+shows what a program held when it broke. Of a crash only the class of the error is told.
 
 Spec: docs/spec/relay-protocol.md, "Ground rules".
 """
@@ -23,7 +23,7 @@ from quietway_server.metrics import count, name_values
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 EVENTS: Final = frozenset(
@@ -56,6 +56,7 @@ EVENTS: Final = frozenset(
 )
 KEYS: Final = frozenset({"envelopes", "others", "duration_ms", "error"})
 RECENT_EVENTS: Final = 200
+AGAIN_SECONDS: Final = 60.0
 _LOGGER: Final = logging.getLogger("quietway_server")
 _SILENCED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
 _RECENT: Final[deque[tuple[float, dict[str, int | str]]]] = deque(maxlen=RECENT_EVENTS)
@@ -88,6 +89,33 @@ def recent_events() -> list[dict[str, int | str]]:
     """Give the last events, oldest first, each with how many whole minutes ago it was."""
     now = time.monotonic()
     return [{**line, "minutes_ago": int((now - then) // 60)} for then, line in list(_RECENT)]
+
+
+class LastingFailure:
+    """What fails again and again while an outage lasts: a line when it begins, and one a minute.
+
+    Args:
+        event: The name of its line.
+        clock: Seconds, from any start, never set back.
+    """
+
+    def __init__(self, event: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._event = event
+        self._clock = clock
+        self._next: dict[str, float] = {}
+
+    def met(self, error: BaseException) -> None:
+        """Note that it failed; another class of error than before has a line of its own."""
+        kind, now = type(error).__name__, self._clock()
+        if now >= self._next.get(kind, now):
+            self._next[kind] = now + AGAIN_SECONDS
+            log_event(self._event, failed=True, error=kind)
+
+    def over(self) -> bool:
+        """Note that it went well; tell whether it had failed before."""
+        had_failed = bool(self._next)
+        self._next.clear()
+        return had_failed
 
 
 def start_logging() -> None:

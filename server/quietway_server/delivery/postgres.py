@@ -24,7 +24,7 @@ import asyncpg
 
 from quietway_server.delivery.local import LocalDelivery
 from quietway_server.errors import StoreError
-from quietway_server.log import log_event
+from quietway_server.log import LastingFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -63,6 +63,7 @@ class PostgresDelivery(LocalDelivery):
         self._untold: set[str] = set()
         self._stirred = asyncio.Event()
         self._known: dict[bytes, int | None] = {}
+        self._failure = LastingFailure("hints_lost")
 
     def wake(self, mailbox: bytes, latest: int) -> None:
         """Tell whoever listens, here or at another relay, that a mailbox has come to a number."""
@@ -92,7 +93,7 @@ class PostgresDelivery(LocalDelivery):
             except StoreError:
                 continue  # the writer tells of an outage
             except Exception as error:  # noqa: BLE001, whatever it was, the next look must come
-                log_event("hints_lost", failed=True, error=type(error).__name__)
+                self._failure.met(error)
 
     async def _look(self) -> None:
         """Wake those whose mailboxes have moved since the last look."""
@@ -112,7 +113,7 @@ class PostgresDelivery(LocalDelivery):
             try:
                 await self._serve()
             except Exception as error:  # noqa: BLE001, whatever it was, another connection is made
-                log_event("hints_lost", failed=True, error=type(error).__name__)
+                self._failure.met(error)
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _serve(self) -> None:
@@ -127,6 +128,7 @@ class PostgresDelivery(LocalDelivery):
         try:
             await connection.add_listener(CHANNEL, self._hear)
             connection.add_termination_listener(lambda _: self._stirred.set())
+            self._failure.over()
             # What was told meanwhile is not told again.
             self.wake_all()
             while not connection.is_closed():

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from quietway_schemas.instants import SECOND
 from quietway_server.core.holds import LIFE_MS, NOTE_MS, Ages, age_of
 from quietway_server.errors import StorageFailedError
-from quietway_server.log import log_event
+from quietway_server.log import LastingFailure
 from quietway_server.metrics import count, measure, observe
 from quietway_server.services.ladders import look
 
@@ -84,6 +84,7 @@ class Escalator:
         self._ages = Ages()
         self._known: dict[bytes, DueHold] = {}
         self._news = asyncio.Event()
+        self._failure = LastingFailure("look_failed")
 
     def notice(self) -> None:
         """Look once more: a ladder came."""
@@ -102,9 +103,11 @@ class Escalator:
             try:
                 pause = min(pause, await self.look())
             except Exception as error:  # noqa: BLE001, whatever it was, the next look must come
-                log_event("look_failed", failed=True, error=type(error).__name__)
+                self._failure.met(error)
                 if self._writer.has_failed:
                     return
+            else:
+                self._failure.over()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), pause)
             self._news.clear()

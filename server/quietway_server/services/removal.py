@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from quietway_schemas.errors import IdError
@@ -19,7 +20,7 @@ from quietway_schemas.ids import AgencyId
 from quietway_schemas.log import REMOVAL_LEAF
 from quietway_server.errors import StoreError
 from quietway_server.heartbeats import Heartbeats
-from quietway_server.log import log_event
+from quietway_server.log import LastingFailure
 from quietway_server.services.ladders import close_mailboxes
 from quietway_server.services.log import append_leaf, open_leaf
 
@@ -88,6 +89,7 @@ class RemovalWatch:
     reader: Reader
     delivery: Delivery
     heartbeats: Heartbeats = field(default_factory=Heartbeats)
+    _failure: LastingFailure = field(default_factory=partial(LastingFailure, "look_failed"))
 
     async def run(self, *, every_seconds: float = EVERY_SECONDS) -> None:
         """Look for ever. A look that fails is made again."""
@@ -98,8 +100,9 @@ class RemovalWatch:
                 latest = await self.reader.read(lambda transaction: transaction.latest_removal())
             except Exception as error:  # noqa: BLE001, whatever it was, the next look must come
                 if not isinstance(error, StoreError):  # the writer tells of the storage
-                    log_event("look_failed", failed=True, error=type(error).__name__)
+                    self._failure.met(error)
             else:
+                self._failure.over()
                 self.heartbeats.beat("removals")
                 if known is not None and latest != known:
                     # Whoever still listens looks once more, is nobody any more, and is sent away.

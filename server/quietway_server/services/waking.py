@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from quietway_server.core.waking import (
@@ -27,7 +28,7 @@ from quietway_server.core.waking import (
     plan_next,
 )
 from quietway_server.errors import NotTakenError, RelayError
-from quietway_server.log import log_event
+from quietway_server.log import LastingFailure, log_event
 from quietway_server.metrics import count, measure
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Waker:
     endpoints: Endpoints
     heartbeats: Heartbeats
     _going: set[asyncio.Task[None]] = field(default_factory=set)
+    _failure: LastingFailure = field(default_factory=partial(LastingFailure, "waking_failed"))
 
     async def run(self, *, every_seconds: float = EVERY_SECONDS) -> None:
         """Look for ever. A look that fails is made again."""
@@ -63,8 +65,9 @@ class Waker:
                 try:
                     await self.tick()
                 except Exception as error:  # noqa: BLE001, whatever it was, the next look must come
-                    log_event("waking_failed", failed=True, error=type(error).__name__)
+                    self._failure.met(error)
                 else:
+                    self._failure.over()
                     # Who can't look, or claim, wakes nobody, however often it is tried.
                     self.heartbeats.beat(LOOP)
                 await asyncio.sleep(every_seconds)
@@ -113,7 +116,7 @@ class Waker:
                 await self._settle(wake, self.clock.now() + ROUND_MS)
         except RelayError as error:
             # The claim is over in a moment, and then it is tried again.
-            log_event("waking_failed", failed=True, error=type(error).__name__)
+            self._failure.met(error)
 
     async def _try(self, wake: DueWake, endpoints: tuple[WakeEndpoint, ...]) -> None:
         place = wake.attempt % len(endpoints)

@@ -36,7 +36,7 @@ from quietway_server.errors import (
     StorageFailedError,
     StorageFullError,
 )
-from quietway_server.log import log_event
+from quietway_server.log import LastingFailure, log_event
 from quietway_server.metrics import observe
 from quietway_server.services.jobs import Job, run_each, run_together, settle_into
 
@@ -85,7 +85,8 @@ class Writer:
         self._lacks_reserve = False
         self._was_full = float("-inf")
         self._failed = False
-        self._is_away = False
+        self._full = LastingFailure("storage_full")
+        self._away = LastingFailure("database_away")
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="quietway-writer")
         self._thread.start()
@@ -320,7 +321,7 @@ class Writer:
                 # It may have been committed. Whoever sends the same again gets the same answer.
                 for job in group:
                     job.error = error
-                self._tell_of_outage(is_away=True)
+                self._away.met(error)
             except Exception:  # noqa: BLE001, whatever it was, each job now meets it alone
                 self._commit_each(group)
 
@@ -329,13 +330,8 @@ class Writer:
         with self._store.writing() as transaction:
             run_together(transaction, group)
         observe("commit_seconds", time.perf_counter() - began)
-        self._tell_of_outage(is_away=False)
-
-    def _tell_of_outage(self, *, is_away: bool) -> None:
-        """Log that the database went away, or came back, once for each time."""
-        if is_away != self._is_away:
-            self._is_away = is_away
-            log_event("database_away" if is_away else "database_back", failed=is_away)
+        if self._away.over():
+            log_event("database_back")
 
     def _commit_each(self, group: list[Job]) -> None:
         for at, job in enumerate(group):
@@ -354,9 +350,9 @@ class Writer:
                 raise StorageFullError
         try:
             self._commit_together([job])
-        except StorageFullError:
+        except StorageFullError as error:
             self._was_full = time.monotonic()
-            log_event("storage_full", failed=True)
+            self._full.met(error)
             if not self._make_room(job):
                 raise
             self._lacks_reserve = True
