@@ -42,9 +42,9 @@ _TABLE: Final = (
     Problem(
         "malformed_record",
         400,
-        "The batch is not made of whole records.",
-        "Send 1 to 128 records of header, withdraw hash and sealed bytes, nothing between; or as"
-        " many slips of 64 bytes.",
+        "The body is not made of whole records of the form that this address takes.",
+        "Send 1 to 128 envelopes or slips, one ladder, or one claim, as the spec gives its bytes,"
+        " and nothing before, between or after.",
     ),
     Problem(
         "malformed_json",
@@ -127,8 +127,8 @@ _TABLE: Final = (
     Problem(
         "over_quota",
         429,
-        "The quota of this lane is used up.",
-        "Wait as long as Retry-After says, and send the same bytes again.",
+        "A quota is used up: of a lane's week, a mailbox's sockets, or a secret's claims.",
+        "Wait as long as Retry-After says, and send the same bytes again; of sockets, close one.",
     ),
     Problem(
         "mailbox_full",
