@@ -432,7 +432,14 @@ class Transaction(
     """All of the store at one moment."""
 
     def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
-        """Remove what has expired: at most `limit` rows a kind, and `BLOB_PIECE_ROWS` of blobs."""
+        """Remove what has expired.
+
+        Args:
+            now: The time.
+            oldest_week: The oldest week whose lanes stay.
+            limit: How many envelopes of a class go at most, and how many are forgotten that came;
+                of blobs' rows it is `BLOB_PIECE_ROWS`.
+        """
         ...
 
     def mix(self, *, now: Instant | None, limit: int) -> int:

@@ -424,7 +424,7 @@ class MemoryTransaction(MemoryBlobs, MemoryHolds, MemoryWakes, MemoryOperating):
         }
 
     def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
-        """Remove what has expired, at most `limit` rows of each kind."""
+        """Remove what has expired, at most `limit` envelopes, and of what came."""
         state = self._state
         expired = [key for key, arrival in state.envelopes.items() if arrival.expires <= now]
         self._drop(expired[:limit])

@@ -224,7 +224,7 @@ class SqlTransaction(SqlBlobs, SqlHolds, SqlLog, SqlWakes, SqlOperating):
         )
 
     def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
-        """Remove what has expired, at most `limit` rows of each kind."""
+        """Remove what has expired, at most `limit` envelopes of a class, and of what came."""
         self.flush()
         minute = now // MINUTE
         envelopes = sum(
