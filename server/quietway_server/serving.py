@@ -46,10 +46,11 @@ from quietway_server.services.operating import Operating
 from quietway_server.store.ownership import own
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from starlette.types import ASGIApp
 
+    from quietway_server.services.relay import Relay
     from quietway_server.settings import Settings
 
 PING_SECONDS: Final = 10.0
@@ -104,19 +105,7 @@ async def _run(
     def end() -> None:
         loop.call_soon_threadsafe(failed.set)
 
-    store = open_store(settings)
-    try:
-        relay = assemble(
-            settings,
-            store=store,
-            clock=SystemClock(),
-            on_failure=end,
-            log_key=find_log_key(settings, store),
-            wake_key=find_wake_key(settings, store),
-        )
-    except BaseException:
-        store.close()
-        raise
+    relay = _open_relay(settings, on_failure=end)
     try:
         operating = Operating(relay, relay.heartbeats)
         server = _Server(
@@ -126,15 +115,7 @@ async def _run(
         )
         loops = [
             asyncio.ensure_future(loop)
-            for loop in (
-                _stop_on_failure(server, failed),
-                relay.sweeper.run(every_seconds=float(settings.sweep_seconds)),
-                relay.removals.run(),
-                relay.escalator.run(),
-                relay.waker.run(),
-                relay.canaries.run(),
-                relay.delivery.run(),
-            )
+            for loop in (_stop_on_failure(server, failed), *_loops(relay))
         ]
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.stop())
@@ -147,6 +128,34 @@ async def _run(
         await asyncio.to_thread(relay.close)
     log_event("stopped")
     return 1 if failed.is_set() else 0
+
+
+def _open_relay(settings: Settings, *, on_failure: Callable[[], None]) -> Relay:
+    store = open_store(settings)
+    try:
+        return assemble(
+            settings,
+            store=store,
+            clock=SystemClock(),
+            on_failure=on_failure,
+            log_key=find_log_key(settings, store),
+            wake_key=find_wake_key(settings, store),
+        )
+    except BaseException:
+        store.close()
+        raise
+
+
+def _loops(relay: Relay) -> tuple[Coroutine[None, None, None], ...]:
+    """Give what a relay does by itself, for ever."""
+    return (
+        relay.sweeper.run(every_seconds=float(relay.settings.sweep_seconds)),
+        relay.removals.run(),
+        relay.escalator.run(),
+        relay.waker.run(),
+        relay.canaries.run(),
+        relay.delivery.run(),
+    )
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ import math
 import random
 import threading
 from statistics import fmean, variance
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.controls import without
@@ -187,12 +187,12 @@ def test_unknown_and_forbidden_are_of_one_class_of_work(
 def test_control_without_the_decoy_key_an_unknown_device_is_refused_sooner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    find_key = auth._find_key
+    find_key = auth._Signer._find_key
 
-    def find_key_or_fail(*asked: Any, **more: Any) -> bytes:
-        if (key := find_key(*asked, **more)) is None:
+    def find_key_or_fail(signer: auth._Signer, key_id: str) -> bytes:
+        if (key := find_key(signer, key_id)) is None:
             raise ValueError("Nobody knows this device.")
         return key
 
-    without(monkeypatch, "quietway_server.api.auth:_find_key", find_key_or_fail)
+    without(monkeypatch, "quietway_server.api.auth:_Signer._find_key", find_key_or_fail)
     assert _compare()["device"] > MOST_T

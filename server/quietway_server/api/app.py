@@ -79,14 +79,24 @@ def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
+    _add_sockets(app, relay, idle_seconds=idle_seconds)
+    _add_addresses(app, relay)
+    app.openapi = describe  # type: ignore[method-assign]  # the documented way to give one's own
+    return app
+
+
+def _add_sockets(app: FastAPI, relay: Relay, *, idle_seconds: float) -> None:
+    app.router.routes += (
+        WebSocketRoute("/v1/mailbox", MailboxStream(relay), name="stream"),
+        WebSocketRoute(SUBMIT_PATH, SubmitStream(relay, idle_seconds), name="submit"),
+    )
+
+
+def _add_addresses(app: FastAPI, relay: Relay) -> None:
     polls, directory, log = MailboxPoll(relay), DirectoryDoor(relay), LogDoor(relay)
-    holds = HoldDoor(relay)
+    holds, serve_blob = HoldDoor(relay), BlobDoor(relay).serve
     app.router.routes.append(
         Route("/v1/envelopes", SubmitEnvelopes(relay), methods=["POST"], name="envelopes")
-    )
-    app.router.routes.append(WebSocketRoute("/v1/mailbox", MailboxStream(relay), name="stream"))
-    app.router.routes.append(
-        WebSocketRoute(SUBMIT_PATH, SubmitStream(relay, idle_seconds), name="submit")
     )
     for method, path, endpoint in (
         ("POST", "/v1/envelopes/withdraw", WithdrawEnvelopes(relay).withdraw),
@@ -106,18 +116,12 @@ def make_app(relay: Relay, *, idle_seconds: float = BODY_SECONDS) -> FastAPI:
         ("GET", "/healthz", directory.tell_health),
     ):
         app.add_route(path, endpoint, methods=[method], include_in_schema=False)
-    app.add_route(
-        BLOB_PATH,
-        BlobDoor(relay).serve,
-        methods=["DELETE", "GET", "HEAD", "PUT"],
-        include_in_schema=False,
-    )
+    blob_methods = ["DELETE", "GET", "HEAD", "PUT"]
+    app.add_route(BLOB_PATH, serve_blob, methods=blob_methods, include_in_schema=False)
     for route in app.router.routes:
         # The framework answers HEAD wherever there is a GET; ours is asked of blobs alone.
         if isinstance(route, Route) and route.methods and route.path != BLOB_PATH:
             route.methods.discard("HEAD")
-    app.openapi = describe  # type: ignore[method-assign]  # the documented way to give one's own
-    return app
 
 
 def make_door(relay: Relay, *, port: int, idle_seconds: float = BODY_SECONDS) -> ASGIApp:

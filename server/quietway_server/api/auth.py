@@ -145,52 +145,56 @@ def _verify_in(
     body: bytes | None,
     may_be_removed: bool,
 ) -> tuple[VerifiedRequest, DeviceRow | None]:
-    found: list[DeviceRow] = []
-    decoys: list[str] = []
-
-    failed: list[Exception] = []
-
-    def public_key_of(key_id: str) -> bytes:
-        try:
-            key = _find_key(transaction, key_id, found, may_be_removed=may_be_removed)
-        except Exception as error:  # noqa: BLE001, whatever it was, it is raised again below
-            failed.append(error)
-            return DECOY_KEY
-        if key is None:
-            # Whom nobody knows is refused after as much work as whoever has the wrong key.
-            decoys.append(key_id)
-        return key or DECOY_KEY
-
+    signer = _Signer(transaction, may_be_removed=may_be_removed)
     try:
         verified = verify_request(
             method=connection.scope.get("method", "GET"),
             url=_signed_url(relay, connection),
             headers=connection.headers.items(),
             body=body,
-            public_key_of=public_key_of,
+            public_key_of=signer.public_key_of,
             now=relay.clock.now(),
         )
     except RequestRefusedError:
-        if failed:
+        if signer.error is not None:
             # A database that is away must not look like a wrong signature.
-            raise failed[0] from None
+            raise signer.error from None
         raise
-    if decoys or failed:
+    if not signer.is_known:
         raise RefusedError("not_authenticated")
-    return verified, found[0] if found else None
+    return verified, signer.device
 
 
-def _find_key(
-    transaction: Transaction, key_id: str, found: list[DeviceRow], *, may_be_removed: bool
-) -> bytes | None:
-    """Find the public key of a key id, and note whose it is."""
-    if key_id.startswith(ROOT):
-        return _find_root_key(transaction, key_id.removeprefix(ROOT))
-    device = _find_device(transaction, key_id.removeprefix(LISTEN))
-    if device is None:
-        return _find_removed(transaction, key_id) if may_be_removed else None
-    found.append(device)
-    return device.listen_key if key_id.startswith(LISTEN) else device.identity_key
+class _Signer:
+    """Who signed a request, as far as the directory knows them."""
+
+    def __init__(self, transaction: Transaction, *, may_be_removed: bool) -> None:
+        self._transaction = transaction
+        self._may_be_removed = may_be_removed
+        self.device: DeviceRow | None = None
+        self.is_known = False
+        self.error: Exception | None = None
+
+    def public_key_of(self, key_id: str) -> bytes:
+        """Give the public key of a key id, or one that verifies nothing; keep an error for later.
+
+        Whom nobody knows is so refused after as much work as whoever has the wrong key.
+        """
+        try:
+            key = self._find_key(key_id)
+        except Exception as error:  # noqa: BLE001, whatever it was, `_verify_in` raises it
+            self.error = error
+            return DECOY_KEY
+        self.is_known = key is not None
+        return key or DECOY_KEY
+
+    def _find_key(self, key_id: str) -> bytes | None:
+        if key_id.startswith(ROOT):
+            return _find_root_key(self._transaction, key_id.removeprefix(ROOT))
+        self.device = _find_device(self._transaction, key_id.removeprefix(LISTEN))
+        if self.device is None:
+            return _find_removed(self._transaction, key_id) if self._may_be_removed else None
+        return self.device.listen_key if key_id.startswith(LISTEN) else self.device.identity_key
 
 
 def _find_root_key(transaction: Transaction, text: str) -> bytes | None:
