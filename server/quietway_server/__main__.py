@@ -24,11 +24,12 @@ from quietway_server.bootstrap import SystemClock, assemble, find_log_key, open_
 from quietway_server.errors import RelayError, StartError
 from quietway_server.hardening import harden_process
 from quietway_server.log import start_logging
+from quietway_server.options import SETTINGS
 from quietway_server.services.enrolment import add_code
 from quietway_server.services.log import NONCE_BYTES
 from quietway_server.services.log_start import start_log
 from quietway_server.services.removal import find_agency, remove_agency
-from quietway_server.settings import SETTINGS, read_settings
+from quietway_server.settings import read_settings
 from quietway_server.tending.bundle import write_bundle
 from quietway_server.tending.copying import back_up, restore
 from quietway_server.tending.doctor import examine, tell

@@ -20,7 +20,8 @@ from quietway_server.__main__ import _parser
 from quietway_server.core.quota import BLOB_PART_BYTES, ENVELOPES_BODY_BYTES
 from quietway_server.log import EVENTS
 from quietway_server.metrics import METRICS
-from quietway_server.settings import SETTINGS, read_settings
+from quietway_server.options import SETTINGS
+from quietway_server.settings import read_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEPLOY: Final = ROOT / "deploy"

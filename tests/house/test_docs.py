@@ -26,7 +26,7 @@ from typer.main import get_command
 
 from quietway_desk.app import app
 from quietway_schemas import problems
-from quietway_server.settings import SETTINGS
+from quietway_server.options import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

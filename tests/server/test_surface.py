@@ -20,7 +20,8 @@ from quietway_server.api.openapi import OPERATIONS, describe
 from quietway_server.api.problems import _BY_KIND, _BY_STATUS
 from quietway_server.bootstrap import SystemClock, assemble
 from quietway_server.log import log_event
-from quietway_server.settings import SETTINGS, read_settings, render_reference
+from quietway_server.options import SETTINGS, render_reference
+from quietway_server.settings import read_settings
 from quietway_server.store.memory import MemoryStore
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from tests.server.conftest import make_code
 from quietway_schemas.frames import ERA_NUMBERS, MailboxPage
 from quietway_server.__main__ import _parser, main
 from quietway_server.errors import StartError
-from quietway_server.settings import SETTINGS, find_unknown, read_settings
+from quietway_server.options import SETTINGS, find_unknown
+from quietway_server.settings import read_settings
 from quietway_server.store.ownership import is_owned, own
 from quietway_server.store.sqlite import SqliteStore
 from quietway_server.tending.bundle import gather, round_up

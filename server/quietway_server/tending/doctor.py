@@ -24,7 +24,7 @@ from quietway_protocol.checkpoints import read_checkpoint
 from quietway_protocol.errors import CheckpointRefusedError
 from quietway_server.bootstrap import inspect_store
 from quietway_server.errors import RelayError, StartError
-from quietway_server.settings import find_unknown
+from quietway_server.options import find_unknown
 from quietway_server.store.log_book import LogBook
 from quietway_server.store.log_key import open_log_key
 from quietway_server.store.ownership import is_owned
