@@ -22,7 +22,8 @@ from quietway_server.settings import read_settings
 from quietway_server.store.ownership import is_owned, own
 from quietway_server.store.sqlite import SqliteStore
 from quietway_server.tending.bundle import gather, round_up
-from quietway_server.tending.doctor import FAIL, OK, WARN, examine
+from quietway_server.tending.doctor import examine
+from quietway_server.tending.findings import FAIL, OK, WARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

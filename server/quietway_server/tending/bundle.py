@@ -21,7 +21,8 @@ from urllib.request import ProxyHandler, build_opener
 from quietway_server.bootstrap import inspect_store
 from quietway_server.errors import RelayError, StartError
 from quietway_server.options import SETTINGS
-from quietway_server.tending.doctor import LIBRARIES, examine, find_version
+from quietway_server.tending.doctor import examine
+from quietway_server.tending.machine import LIBRARIES, find_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
