@@ -8,6 +8,14 @@ waits for is patient: it goes along with the next group, or after a quarter of a
 go first in every group. What waits is bounded: what makes room and what is urgent have places of
 their own, so that a flood of the rest keeps neither out.
 
+An alarm has two privileges, found in two ways. `urgent` is its place under load: it must be known
+before anything waits, so it is what the capability was remembered to open when the request or the
+socket came, and it is bounded by shares; where it could not be looked up there is none. `alarm` is
+its room on a full disk: it is asked in the writing thread, when nothing else is left, of these very
+mailboxes and as the lanes are now. So a lookup that failed, or is a minute old, costs an alarm its
+turn and never its place on the disk, and a capability for crises of another agency takes none of
+the reserve.
+
 Jobs of one kind run together, so that a hundred batches cost as many statements as one; the kinds
 take turns in the order in which they first came. A job either refuses before it has written
 anything or does not refuse; so a refusal leaves the group as it is. When the group can't be
@@ -108,7 +116,7 @@ class Writer:
             body_bytes: What the job holds in memory.
             frees: Whether it makes room: such a job may use the reserve when the disk is full.
             goes_first: As `hand_in`.
-            urgent: What `Urgency.judge` found: then it goes first and has its own room.
+            urgent: As `hand_in`.
             alarm: As `hand_in`.
 
         Raises:
@@ -180,9 +188,11 @@ class Writer:
             body_bytes: What the job holds in memory.
             frees: Whether it makes room.
             is_patient: Whether nobody waits for it, so that it may wait for company.
-            urgent: As `write`; what is over its share of the reserve is a job like any other.
+            urgent: What `Urgency.judge` found when it came: then it goes first, and has a place of
+                its own in the queue. What is over its share there is a job like any other.
             goes_first: Whether it is the relay's own, before all that waits, however much that is.
-            alarm: Tells whether it is an alarm, which a full disk still takes; asked only then.
+            alarm: Tells whether it is an alarm as the lanes are now, which a full disk still takes.
+                It is asked only then, whatever `urgent` was.
 
         Raises:
             RefusedError: `overloaded`, because too much is waiting.
