@@ -29,6 +29,11 @@ _TEXT: Final = re.compile(
 )
 
 
+def round_up_to_minute(instant: Instant) -> Instant:
+    """Give the first whole minute that is not before an instant, in milliseconds."""
+    return -(-instant // MINUTE) * MINUTE
+
+
 def iso_week(now: Instant) -> str:
     """Name the ISO 8601 week, in UTC, that an instant lies in, as `2026-W47`.
 

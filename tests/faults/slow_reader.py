@@ -45,7 +45,7 @@ def fill(database: Path, agency: Agency, count: int) -> None:
             with store.writing() as transaction:
                 numbers = range(at + 1, min(at + _AT_ONCE, count) + 1)
                 records = [_record(agency, epoch, sealed) for _ in numbers]
-                hashes = [hash_record(r.header, r.withdraw_hash, r.sealed) for r in records]
+                hashes = [hash_record(record) for record in records]
                 transaction.append(
                     [
                         Arrival(record, seq, digest, expires)

@@ -17,10 +17,10 @@ from tests.controls import without
 from quietway_crypto.lanes import hash_capability
 from quietway_schemas.envelope import EnvelopeClass, Header, SubmissionRecord
 from quietway_schemas.ids import EnvelopeId, MailboxId
-from quietway_schemas.instants import DAY, HOUR, MINUTE, WEEK, iso_week
+from quietway_schemas.instants import DAY, HOUR, MINUTE, WEEK, iso_week, round_up_to_minute
 from quietway_server.bootstrap import assemble
 from quietway_server.core.nonces import NonceMemory
-from quietway_server.core.retention import expiry_of, round_up_to_minute, sendable_weeks
+from quietway_server.core.retention import expiry_of, sendable_weeks
 from quietway_server.delivery.local import LocalDelivery
 from quietway_server.errors import RefusedError, StorageFailedError, StorageFullError
 from quietway_server.rows import DeviceRow, ManifestRow, WeekRow

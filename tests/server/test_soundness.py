@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HEADER: Final = Header(EnvelopeClass.FLASH, 2, 20_000, MailboxId(bytes(16)), EnvelopeId(bytes(16)))
 SEALED: Final = bytes(EnvelopeClass.FLASH.sealed_bytes)
-HASH: Final = hash_record(HEADER, bytes(32), SEALED)
+HASH: Final = hash_record(StoredEnvelope(1, HEADER, SEALED, bytes(32)))
 ALTERED: Final = SEALED[:-1] + b"\x01"
 
 

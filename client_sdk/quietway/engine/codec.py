@@ -109,6 +109,11 @@ def write_row(**fields: object) -> bytes:
     return encode_canonical(told)
 
 
+def rows_under(prefix: bytes, rows: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """Give the rows whose keys begin alike, each with the rest of its key."""
+    return [(key.removeprefix(prefix), rows[key]) for key in rows if key.startswith(prefix)]
+
+
 def changes(old: State, new: State) -> list[Write]:
     """Say what must be written to the store so that it holds `new` where it held `old`."""
     writes: list[Write] = []

@@ -22,6 +22,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
+from quietway.engine.codec import rows_under
 from quietway.errors import AgencyRemoved, DirectoryRefused, IdentityChanged, UnknownPartner
 from quietway.keyring.batches import DIRECTORY, PUBLISHED, Batches
 from quietway.keyring.proof import (
@@ -362,20 +363,20 @@ class Directory:
         """
         made = cls()
         made._cursor = int.from_bytes(rows.get(_CURSOR, b""), "big")
-        made._pins = {AgencyId(key): root for key, root in _under(_PIN, rows)}
-        made._changed = {AgencyId(key) for key, _ in _under(_CHANGED, rows)}
-        made._skipped = {AgencyId(key) for key, _ in _under(_SKIPPED, rows)}
-        made._removed = {AgencyId(key) for key, _ in _under(_REMOVED, rows)}
+        made._pins = {AgencyId(key): root for key, root in rows_under(_PIN, rows)}
+        made._changed = {AgencyId(key) for key, _ in rows_under(_CHANGED, rows)}
+        made._skipped = {AgencyId(key) for key, _ in rows_under(_SKIPPED, rows)}
+        made._removed = {AgencyId(key) for key, _ in rows_under(_REMOVED, rows)}
         made._departures = {
             Place.from_key(key): Departure.from_canonical(raw, max_bytes=_MAX_ROW_BYTES)
-            for key, raw in _under(_DEPARTED, rows)
+            for key, raw in rows_under(_DEPARTED, rows)
         }
-        made._floors = {DeviceId(key): floor[0] for key, floor in _under(_FLOOR, rows)}
+        made._floors = {DeviceId(key): floor[0] for key, floor in rows_under(_FLOOR, rows)}
         # The proved ones first: what is newer and still waits for its manifest comes on top.
         made._restore_manifests(_PROVED, rows)
         # All of that is written already.
         made._unwritten.take()
-        for key, raw in _under(PUBLISHED, rows):
+        for key, raw in rows_under(PUBLISHED, rows):
             place = Place.from_key(key)
             if place.device is not None:
                 made._batches.restore_published(place.agency, place.device, raw)
@@ -386,7 +387,7 @@ class Directory:
         return made
 
     def _restore_manifests(self, prefix: bytes, rows: Mapping[bytes, bytes]) -> None:
-        for key, raw in _under(prefix, rows):
+        for key, raw in rows_under(prefix, rows):
             if len(key) == _MANIFEST_KEY_BYTES:
                 signed = SignedObject.from_canonical(raw, max_bytes=_MAX_ROW_BYTES)
                 self._unproved[Place(AgencyId(key), None)] = signed
@@ -395,7 +396,7 @@ class Directory:
     def _restore_batches(self, prefix: bytes, rows: Mapping[bytes, bytes]) -> None:
         # Those that wait for a manifest; or those of a former version, which all lay here: they are
         # proved once more, and lie where they belong from then on.
-        for key, raw in _under(prefix, rows):
+        for key, raw in rows_under(prefix, rows):
             if len(key) != _MANIFEST_KEY_BYTES:
                 self._delete(prefix + key)
                 self._take_batch(None, SignedObject.from_canonical(raw, max_bytes=_MAX_ROW_BYTES))
@@ -573,7 +574,3 @@ def _check_filing(filed_under: AgencyId, signed_for: AgencyId) -> None:
     # Where an object belongs is what its signer wrote, and not what the relay says.
     if filed_under != signed_for:
         raise Refused("forged")
-
-
-def _under(prefix: bytes, rows: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    return [(key.removeprefix(prefix), rows[key]) for key in rows if key.startswith(prefix)]

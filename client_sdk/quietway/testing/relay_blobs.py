@@ -12,7 +12,7 @@ from quietway.ports import BlobStored
 from quietway.testing.relay_refusal import make_refusal
 from quietway_crypto.blob_rights import hash_opening, hash_writer
 from quietway_crypto.blob_sizes import CHUNK_BYTES
-from quietway_schemas.instants import DAY, MINUTE
+from quietway_schemas.instants import DAY, round_up_to_minute
 
 if TYPE_CHECKING:
     from quietway.ports import BlobPart
@@ -75,7 +75,7 @@ class RelayBlobs:
         if not known:
             held.body += part.body
             if end == part.total:
-                held.expires = _round_up(now + _WHOLE_MS)
+                held.expires = round_up_to_minute(now + _WHOLE_MS)
         return held.stored
 
     def find_written(self, blob_id: bytes, writer: bytes) -> HeldBlob | None:
@@ -110,7 +110,7 @@ class RelayBlobs:
         if charged > LANE_BLOB_BYTES:
             raise make_refusal("over_quota")
         self._charged[lane] = charged
-        expires = _round_up(now + _UNFINISHED_MS)
+        expires = round_up_to_minute(now + _UNFINISHED_MS)
         held = HeldBlob(part.opening_hash, hash_writer(part.writer), part.total, expires)
         self.held[part.blob_id] = held
         return held
@@ -123,7 +123,3 @@ def _check_form(part: BlobPart, end: int) -> None:
         raise make_refusal("invalid_field")
     if part.total > LARGEST_BLOB:
         raise make_refusal("too_large")
-
-
-def _round_up(instant: Instant) -> Instant:
-    return -(-instant // MINUTE) * MINUTE

@@ -18,7 +18,7 @@ from quietway.ports import Arrival, Welcome
 from quietway.testing.relay_refusal import make_refusal
 from quietway_crypto.encoding import TAG_WITHDRAW, hash_tagged
 from quietway_schemas.envelope import HEADER_BYTES, Header
-from quietway_schemas.instants import HOUR, MINUTE, Instant
+from quietway_schemas.instants import HOUR, Instant, round_up_to_minute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +92,7 @@ class HeldMailbox:
 
     def remember(self, record: SubmissionRecord, *, now: Instant) -> None:
         """Remember that an envelope came, and no more."""
-        expires = _round_up(now + record.header.class_.life_ms)
+        expires = round_up_to_minute(now + record.header.class_.life_ms)
         self._seen[record.header.envelope_id] = _Seen(_digest(record), expires)
 
     def deliver(self, record: SubmissionRecord, *, now: Instant) -> None:
@@ -102,7 +102,7 @@ class HeldMailbox:
         """
         self.latest += 1
         seen = self._seen.get(record.header.envelope_id)
-        expires = max(_round_up(now + HOUR), 0 if seen is None else seen.expires)
+        expires = max(round_up_to_minute(now + HOUR), 0 if seen is None else seen.expires)
         self._held[self.latest] = _Held(
             record.header.pack() + record.sealed, expires, record.withdraw_hash
         )
@@ -159,10 +159,6 @@ def tell_all(mailboxes: Iterable[HeldMailbox]) -> None:
 
 def _digest(record: SubmissionRecord) -> bytes:
     return hashlib.sha256(record.pack()).digest()
-
-
-def _round_up(instant: Instant) -> Instant:
-    return -(-instant // MINUTE) * MINUTE
 
 
 Mailboxes = dict["MailboxId", HeldMailbox]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from quietway.engine.codec import Fields, write_row
+from quietway.engine.codec import Fields, rows_under, write_row
 from quietway.errors import AnotherLog, DirectoryRefused, LogRolledBack
 from quietway.events import ForkFound, LogUnproven, UnknownOwnVersion
 from quietway.witnessing.alarms import LogAlarm, name_alarm, read_alarm, write_alarm
@@ -314,18 +314,18 @@ class LogView:
         """
         made = cls()
         made.log_key = rows.get(_KEY, b"")
-        for _, raw in _under(_KNOWN, rows):
+        for _, raw in rows_under(_KNOWN, rows):
             held = Fields(raw)
             known = Checkpoint(held.number("size"), held.raw("root"), held.text("note"))
             made._known[known.size] = known
         if _LATEST in rows:
             held = Fields(rows[_LATEST])
             made.latest, made.synced = made._known[held.number("size")], held.number("at")
-        made._noted = {key: Noted.from_row(raw) for key, raw in _under(_NOTED, rows)}
-        made._said = dict.fromkeys(key for key, _ in _under(_SAID, rows))
-        made._forks = {key: verify_evidence(raw) for key, raw in _under(_FORK, rows)}
-        made._alarms = {key: read_alarm(key, raw) for key, raw in _under(_ALARM, rows)}
-        made._seen = dict.fromkeys(key for key, _ in _under(_SEEN, rows))
+        made._noted = {key: Noted.from_row(raw) for key, raw in rows_under(_NOTED, rows)}
+        made._said = dict.fromkeys(key for key, _ in rows_under(_SAID, rows))
+        made._forks = {key: verify_evidence(raw) for key, raw in rows_under(_FORK, rows)}
+        made._alarms = {key: read_alarm(key, raw) for key, raw in rows_under(_ALARM, rows)}
+        made._seen = dict.fromkeys(key for key, _ in rows_under(_SEEN, rows))
         if _LEAVES in rows:
             made.leaves = OwnLeaves.from_row(rows[_LEAVES])
         return made
@@ -371,7 +371,3 @@ class LogView:
         self._alarms[name] = alarm
         self.new_alarms.append(alarm)
         self.touched = True
-
-
-def _under(prefix: bytes, rows: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    return [(key.removeprefix(prefix), rows[key]) for key in rows if key.startswith(prefix)]

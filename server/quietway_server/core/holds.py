@@ -18,9 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
-from quietway_schemas.instants import HOUR, MINUTE
+from quietway_schemas.instants import HOUR, MINUTE, round_up_to_minute
 from quietway_server.core.quota import QUOTA_RETRY_SECONDS
-from quietway_server.core.retention import round_up_to_minute
 from quietway_server.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from quietway_schemas.instants import DAY, HOUR, MINUTE, WEEK, Instant, iso_week
+from quietway_schemas.instants import DAY, HOUR, WEEK, Instant, iso_week, round_up_to_minute
 
 if TYPE_CHECKING:
     from quietway_schemas.envelope import EnvelopeClass
@@ -21,11 +21,6 @@ UNFINISHED_BLOB_MS: Final = 24 * HOUR
 WEEK_SKEW_MS: Final = 2 * HOUR
 _WEEKS_BEHIND: Final = 1
 _WEEKS_AHEAD: Final = 3
-
-
-def round_up_to_minute(instant: Instant) -> Instant:
-    """Give the first whole minute that is not before an instant, in milliseconds."""
-    return -(-instant // MINUTE) * MINUTE
 
 
 def expiry_of(envelope_class: EnvelopeClass, *, now: Instant) -> Instant:

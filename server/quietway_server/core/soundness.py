@@ -13,15 +13,15 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from quietway_schemas.envelope import Header
+    from quietway_schemas.envelope import SubmissionRecord
     from quietway_server.rows import StoredEnvelope
 
 
-def hash_record(header: Header, withdraw_hash: bytes, sealed: bytes) -> bytes:
+def hash_record(record: SubmissionRecord | StoredEnvelope) -> bytes:
     """Hash the bytes of a submission record, without putting them together once more."""
-    digest = hashlib.sha256(header.pack())
-    digest.update(withdraw_hash)
-    digest.update(sealed)
+    digest = hashlib.sha256(record.header.pack())
+    digest.update(record.withdraw_hash)
+    digest.update(record.sealed)
     return digest.digest()
 
 
@@ -29,4 +29,4 @@ def is_whole(stored: StoredEnvelope) -> bool:
     """Tell whether an envelope has the hash under which it was accepted."""
     if stored.record_hash is None:
         return True
-    return hash_record(stored.header, stored.withdraw_hash, stored.sealed) == stored.record_hash
+    return hash_record(stored) == stored.record_hash

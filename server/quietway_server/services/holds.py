@@ -34,6 +34,7 @@ from quietway_server.core.holds import (
     step,
 )
 from quietway_server.core.retention import expiry_of
+from quietway_server.core.soundness import hash_record
 from quietway_server.errors import RefusedError
 from quietway_server.metrics import count
 from quietway_server.rows import Arrival, HeldAlert
@@ -168,7 +169,7 @@ class Holds:
             return is_first(after, claiming.key), []
         new = _find_new(transaction, claiming.claim.records, before.mailboxes)
         expires = expiry_of(EnvelopeClass.FLASH, now=now)
-        transaction.remember([Arrival(record, 0, _hash(record), expires) for record in new])
+        transaction.remember([Arrival(record, 0, hash_record(record), expires) for record in new])
         arrived = carry_out(transaction, claiming.hold, before, after, effects, now=now, words=new)
         return is_first(after, claiming.key), arrived
 
@@ -257,12 +258,8 @@ def _find_new(
     seen = transaction.find_seen([key for key in keys if key[0] in addressed])
     new: list[SubmissionRecord] = []
     for index, (record, key) in enumerate(zip(records, keys, strict=True)):
-        if key in seen and seen[key] != _hash(record):
+        if key in seen and seen[key] != hash_record(record):
             raise RefusedError("conflict", index=index)
         if key not in seen and key[0] in addressed:
             new.append(record)
     return new
-
-
-def _hash(record: SubmissionRecord) -> bytes:
-    return hashlib.sha256(record.pack()).digest()

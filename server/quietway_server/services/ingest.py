@@ -167,13 +167,9 @@ class Batch:
         return cls(
             tuple(records),
             tuple((header.mailbox.value, header.envelope_id.value) for header in headers),
-            tuple(_hash(record) for record in records),
+            tuple(hash_record(record) for record in records),
             lane,
         )
-
-
-def _hash(record: SubmissionRecord) -> bytes:
-    return hash_record(record.header, record.withdraw_hash, record.sealed)
 
 
 class Ledger:
