@@ -18,8 +18,8 @@ import pytest
 from tests.controls import without
 from tests.faults.counts import trials
 from tests.server.agency import CLIENT, ENVELOPES, PARTNER, Agency, problem_code
+from tests.server.asks import Ask, read_answer
 from tests.server.in_process import InProcessRelay
-from tests.server.matrix import Ask, read_answer
 
 from quietway_crypto import signing
 from quietway_crypto.encoding import encode_base64
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from tests.server.matrix import Answer
+    from tests.server.asks import Answer
 
 MOST_T: Final = 4.5
 SAMPLES: Final = 40

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.controls import without
+from tests.server.asks import ALLOWED, NOTHING
 from tests.server.in_process import InProcessRelay
-from tests.server.matrix import ALLOWED, NOTHING, ROWS, cells
+from tests.server.matrix import ROWS, cells
 from tests.server.strangers import OBJECTS, World
 
 from quietway_schemas.problems import PROBLEMS
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.server.matrix import Answer, Row
+    from tests.server.asks import Answer, Row
 
 
 @pytest.fixture

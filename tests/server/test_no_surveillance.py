@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from tests.relay_process import RelayProcess
 from tests.server.agency import CLIENT, PARTNER
+from tests.server.asks import read_answer
 from tests.server.in_process import InProcessRelay
-from tests.server.matrix import read_answer
 
 from quietway_schemas.canonical import encode_canonical
 from quietway_server.api.openapi import describe
