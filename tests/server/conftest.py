@@ -11,6 +11,7 @@ from tests.relay_process import RelayProcess
 from tests.server.agency import Agency, join, now_ms
 
 from quietway_server.services.enrolment import add_code
+from quietway_server.store.postgres import PostgresStore
 from quietway_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -61,3 +62,11 @@ def new_agency(relay: RelayProcess, codes: Callable[[], str]) -> Callable[[], Ag
 @pytest.fixture
 def agency(new_agency: Callable[[], Agency]) -> Agency:
     return new_agency()
+
+
+@pytest.fixture
+def postgres_store(empty_postgres: str) -> Iterator[PostgresStore]:
+    """Give a store on PostgreSQL in which nothing stands."""
+    made = PostgresStore(empty_postgres)
+    yield made
+    made.close()
