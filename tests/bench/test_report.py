@@ -113,7 +113,7 @@ def test_a_round_does_equal_work_once_and_what_fails_is_not_tried_again() -> Non
     claims = [FASTER, ALONE, replace(ALONE, name="lost", needs=(OURS, lost))]
     done: dict[str, int] = {}
     said: list[str] = []
-    rows, missing = run_rounds(claims, done, rounds=3, say=said.append)  # type: ignore[arg-type]
+    rows, missing = run_rounds(claims, done, rounds=3, say=said.append)  # type: ignore[arg-type]  # list.append
     assert done == {"ours": 3, "peer": 3, "lost": 1}
     assert [row.claim.name for row in rows] == ["rate", "cost"]
     assert missing == {"lost": "There is no compiler"}

@@ -104,7 +104,7 @@ def _fold_their_right_edge(proof: object) -> list[bytes]:
     Where the old tree ends at the border of a subtree, the oracle goes on, down to the first leaf
     behind it, and the RFC does not. What lies down there is one hash of the RFC.
     """
-    rule, subset, path = proof.rule, proof.subset, proof.path  # type: ignore[attr-defined]
+    rule, subset, path = proof.rule, proof.subset, proof.path  # type: ignore[attr-defined]  # the oracle has no types
     first_old = subset.index(1)
     if first_old == 0:
         return list(path)

@@ -204,13 +204,13 @@ def test_hpke_opens_the_first_message_of_every_base_mode_vector(
     for vector in vectors:
         raw = {key: bytes.fromhex(str(vector[key])) for key in ("skRm", "info", "enc")}
         kem_code = hpke.KEM.X25519 if kem == 0x20 else hpke.KEM.MLKEM768_X25519
-        suite = hpke.Suite(kem_code, KDFS[vector["kdf_id"]], AEADS[vector["aead_id"]])  # type: ignore[index]
+        suite = hpke.Suite(kem_code, KDFS[vector["kdf_id"]], AEADS[vector["aead_id"]])  # type: ignore[index]  # vectors are JSON
         key = (
             X25519PrivateKey.from_private_bytes(raw["skRm"])
             if kem == 0x20
             else hpke.MLKEM768X25519PrivateKey(*hpke_xwing._expand(raw["skRm"]))
         )
-        first = vector["encryptions"][0]  # type: ignore[index]
+        first = vector["encryptions"][0]  # type: ignore[index]  # vectors are JSON
         opened = rust_openssl.hpke._decrypt_with_aad(
             suite,
             raw["enc"] + bytes.fromhex(first["ct"]),

@@ -61,7 +61,7 @@ def test_no_secret_turns_into_json_bytes_or_a_dictionary() -> None:
     with pytest.raises(TypeError):
         json.dumps(Secret(SEED))
     with pytest.raises(TypeError):
-        bytes(Secret(SEED))  # type: ignore[call-overload]
+        bytes(Secret(SEED))  # type: ignore[call-overload]  # which types forbid too
     with pytest.raises(TypeError):
         vars(Secret(SEED))
     with pytest.raises(TypeError):

@@ -43,7 +43,7 @@ def test_two_stories_are_a_warning_that_names_whom_to_ask(
 ) -> None:
     agency = AgencyId(bytes(16))
     for kind in ("forked", "told_otherwise"):
-        told = Contradiction(kind, None, agency, "CITYPD-LIAISON", 0, BEFORE, None)  # type: ignore[arg-type]
+        told = Contradiction(kind, None, agency, "CITYPD-LIAISON", 0, BEFORE, None)  # type: ignore[arg-type]  # one of the two kinds
         show_entry(told, {})
         assert tell_contradiction(told).split(": ")[0] == "WARNING"
         assert "CITYPD-LIAISON" in capsys.readouterr().err

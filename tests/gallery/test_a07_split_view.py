@@ -275,8 +275,8 @@ async def test_what_is_no_contradiction_is_no_proof(split: Split) -> None:
     for altered in (
         same_tree,
         {name: value for name, value in held.items() if name != "path"},
-        {**held, "path": list(reversed(held["path"]))},  # type: ignore[arg-type]
-        {**held, "path": held["path"][:-1]},  # type: ignore[index]
+        {**held, "path": list(reversed(held["path"]))},  # type: ignore[arg-type]  # a list
+        {**held, "path": held["path"][:-1]},  # type: ignore[index]  # a list
         {**held, "second": held["first"]},
         {**held, "first": held["second"], "second": held["first"]},
         {**held, "log_key": encode_base64(decode_base64(str(held["log_key"]))[::-1])},

@@ -153,7 +153,7 @@ def test_control_where_the_relay_keeps_devices_that_left_they_go_on_receiving(
     known: dict[bytes, object] = {}
 
     def keep_everybody(manifest: object) -> list[object]:
-        known.update({row.device: row for row in rows(manifest)})  # type: ignore[arg-type]
+        known.update({row.device: row for row in rows(manifest)})  # type: ignore[arg-type]  # a manifest
         return list(known.values())
 
     without(monkeypatch, "quietway_server.services.directory:device_rows", keep_everybody)

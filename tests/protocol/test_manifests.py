@@ -159,8 +159,8 @@ def test_the_agency_code_stays() -> None:
 
 def _fresh(manifest: object) -> object:
     """A copy that has read nothing yet: what stands inside is read from the changed bytes."""
-    fields = {name: getattr(manifest, name) for name in type(manifest).model_fields}  # type: ignore[attr-defined]
-    return type(manifest).model_construct(**fields)  # type: ignore[attr-defined]
+    fields = {name: getattr(manifest, name) for name in type(manifest).model_fields}  # type: ignore[attr-defined]  # it is a model
+    return type(manifest).model_construct(**fields)  # type: ignore[attr-defined]  # it is a model
 
 
 def test_the_ops_list_never_goes_down_and_has_one_text_a_version() -> None:

@@ -285,7 +285,7 @@ async def test_a_broken_job_fails_alone_and_its_neighbours_are_stored(store: Sto
         transaction.keep_witness(MAILBOX, b"x" * 16, changed=False)
         raise ZeroDivisionError
 
-    jobs = [writer.write(keep(b"1" * 16)), writer.write(break_down), writer.write(lambda _: 7)]  # type: ignore[arg-type]
+    jobs = [writer.write(keep(b"1" * 16)), writer.write(break_down), writer.write(lambda _: 7)]  # type: ignore[arg-type]  # keep's work gives None
     results = await asyncio.gather(*jobs, return_exceptions=True)
     writer.close()
     assert isinstance(results[1], ZeroDivisionError)

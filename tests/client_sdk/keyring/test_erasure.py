@@ -279,10 +279,10 @@ def cut_off_erasure(path: Path, at: int, *, half: bool, locked: bool) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         if locked:
             erase_due_locked(path, NOW)
-            opening: Callable[[], object] = lambda: unlock(path, seed=7)  # noqa: E731
+            opening: Callable[[], object] = lambda: unlock(path, seed=7)  # noqa: E731, both branches name the same thing
         else:
             keyring = unlock(path, seed=7)
-            opening = lambda: keyring.erase_due(NOW)  # noqa: E731
+            opening = lambda: keyring.erase_due(NOW)  # noqa: E731, both branches name the same thing
         Stopping(monkeypatch, at, half=half)
         with pytest.raises(CutOffError):
             opening()

@@ -27,7 +27,7 @@ def _left(how: str, *, at: int = NOW) -> Departed:
 def _directory(*devices: object, later: int = 0) -> Directory:
     """Know a manifest, and batches of these devices that much later."""
     directory = pinned(HOUSE)
-    batches = [batch(device, FIRST, now=NOW + later) for device in devices]  # type: ignore[arg-type]
+    batches = [batch(device, FIRST, now=NOW + later) for device in devices]  # type: ignore[arg-type]  # devices of the fixture
     assert serve(directory, HOUSE.agency, FIRST, *batches) == ()
     return directory
 

@@ -67,7 +67,7 @@ async def recover(agencies: Agencies, name: str = "new", **asked: object) -> Asy
         "entropy": agencies.entropy,
         **asked,
     }
-    return await AsyncClient.recover_agency(agencies.folder / name, **fields)  # type: ignore[arg-type]
+    return await AsyncClient.recover_agency(agencies.folder / name, **fields)  # type: ignore[arg-type]  # of several types
 
 
 def gather(agent: Agent, count: int, threshold: int) -> tuple[list[Custodian], RecoveryFile]:

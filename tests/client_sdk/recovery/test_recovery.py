@@ -190,7 +190,7 @@ def break_file(told: dict[str, object], how: str) -> object:
 def test_a_file_that_is_not_whole_is_refused(how: str) -> None:
     told = json.loads(seal(gather(3), 2).to_bytes())
     with pytest.raises(RecoveryFileRefused, match="malformed"):
-        RecoveryFile.from_bytes(encode_canonical(break_file(told, how)))  # type: ignore[arg-type]
+        RecoveryFile.from_bytes(encode_canonical(break_file(told, how)))  # type: ignore[arg-type]  # broken on purpose
 
 
 @settings(deadline=None)
