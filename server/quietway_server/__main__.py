@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import sys
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -90,11 +91,8 @@ def _serve(settings: Settings, _options: Options) -> int:
 def _enroll(settings: Settings, _options: Options) -> int:
     # A code from a database that was made for a mistyped name lets nobody in.
     _refuse_absent(settings)
-    store = open_store(settings)
-    try:
+    with closing(open_store(settings)) as store:
         code = add_code(store, now=SystemClock().now(), entropy=secrets.token_bytes(16))
-    finally:
-        store.close()
     sys.stdout.write(f"{code}\n")
     sys.stderr.write(
         "Hand this code to the agency in person or by telephone. It is good once, for 72 hours.\n"
@@ -105,8 +103,7 @@ def _enroll(settings: Settings, _options: Options) -> int:
 def _remove(settings: Settings, options: Options) -> int:
     named, asked = options["agency"], not options["yes"]
     _refuse_absent(settings)
-    store = open_store(settings)
-    try:
+    with closing(open_store(settings)) as store:
         found = find_agency(store, named)
         if found is None:
             raise StartError(f"There is no agency {named} on this relay: give its id or its code.")
@@ -128,8 +125,6 @@ def _remove(settings: Settings, options: Options) -> int:
             nonce=secrets.token_bytes(NONCE_BYTES),
             now=SystemClock().now(),
         )
-    finally:
-        store.close()
     sys.stdout.write(f"quietway-relay: removed {found.code} ({found.agency})\n")
     return 0
 
@@ -137,12 +132,9 @@ def _remove(settings: Settings, options: Options) -> int:
 def _log_key(settings: Settings, _options: Options) -> int:
     # A key that was made for a mistyped name must not be published.
     _refuse_absent(settings)
-    store = open_store(settings)
-    try:
+    with closing(open_store(settings)) as store:
         key = find_log_key(settings, store)
         start_log(store, key, secrets.token_bytes)
-    finally:
-        store.close()
     sys.stdout.write(f"{encode_base64(key.public)}\n")
     sys.stderr.write(
         f"This is the public key of the log {name_log(key.public)}: publish it where agencies will"
@@ -209,12 +201,8 @@ def _sweep(settings: Settings, _options: Options) -> int:
 
 def _forget_wake_ups(settings: Settings, _options: Options) -> int:
     _refuse_absent(settings)
-    store = open_store(settings)
-    try:
-        with store.writing() as transaction:
-            forgotten = transaction.forget_endpoints()
-    finally:
-        store.close()
+    with closing(open_store(settings)) as store, store.writing() as transaction:
+        forgotten = transaction.forget_endpoints()
     sys.stdout.write(f"quietway-relay: forgot where {forgotten} devices are woken\n")
     sys.stderr.write(
         "Nobody is woken until their device leaves its endpoints again: tell the agencies.\n"
