@@ -4,9 +4,9 @@ Theory of operation: uvicorn's parser takes a head of any length, at any pace, a
 of a websocket to a library whose refusals quote the header that it did not like. So the head is fed
 to the parser in small pieces that are counted, a clock runs until it is whole, its target is a path
 and nothing else, and an upgrade goes on only if nothing in it can be refused. What is refused here
-gets 400 and one constant sentence. While a connection shows no request it stands in the lobby,
-which is bounded. One whose request was refused because too much is under way rests: for a second
-nothing more is read from it.
+gets 400 and one constant sentence. An upgrade waits its turn where many come at once. While a
+connection shows no request it stands in the lobby, which is bounded. One whose request was refused
+because too much is under way rests: for a second nothing more is read from it.
 
 Spec: docs/spec/relay-protocol.md, "Problems", "Limits" and "Under load";
 docs/decisions/relay-surface.md.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from quietway_server.core.quota import ENVELOPES_BODY_BYTES, SUBMIT_PATH
+from quietway_server.core.quota import BUSY_RETRY_SECONDS, ENVELOPES_BODY_BYTES, SUBMIT_PATH
 from quietway_server.lobby import Lobby
 
 if TYPE_CHECKING:
@@ -30,12 +30,18 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
+    from quietway_server.upgrades import Upgrades
+
 HEAD_BYTES: Final = 7 * 1024
 """A head below it is taken, one above 8 KiB never: the rest is the piece in which it ends."""
 HEAD_FIELDS: Final = 100
 HEAD_SECONDS: Final = 20.0
 REST_SECONDS: Final = 1.0
 REFUSAL: Final = "Invalid HTTP request received."
+_OVERLOADED: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: %d\r\ncontent-length: 0\r\n"
+    b"connection: close\r\n\r\n" % BUSY_RETRY_SECONDS
+)
 _EXTENSION: Final = "quietway.connection"
 _PIECE: Final = 1024
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
@@ -52,6 +58,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     Args:
         lobby: Where it stands while it shows no request. Without one, nobody counts.
+        upgrades: Where it waits for its turn to become a socket. Without one, it does not wait.
     """
 
     _in_head = True
@@ -59,11 +66,19 @@ class BoundedConnection(HttpToolsProtocol):
     _upgraded = False
     _deadline: asyncio.TimerHandle | None = None
     _rests = False
+    _waits = False
     head_seconds: float = HEAD_SECONDS
 
-    def __init__(self, *args: Any, lobby: Lobby | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        lobby: Lobby | None = None,
+        upgrades: Upgrades | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self._lobby = lobby or Lobby(sys.maxsize)
+        self._upgrades = upgrades
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the clock: the first head must come soon."""
@@ -75,10 +90,16 @@ class BoundedConnection(HttpToolsProtocol):
         """Stop the clock."""
         self._stop_clock()
         self._lobby.leave(self)
+        if self._upgrades is not None:
+            self._upgrades.leave(self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes; those of a head are counted."""
+        if self._waits:
+            # It has not been told that it is a socket yet.
+            self.transport.abort()
+            return
         rest = data
         while rest and not self._upgraded and not self.transport.is_closing():
             piece = rest[:_PIECE] if self._in_head else rest
@@ -146,7 +167,22 @@ class BoundedConnection(HttpToolsProtocol):
             self.config.ws_max_size = ENVELOPES_BODY_BYTES
         headers[:] = [field for field in headers if field[0] not in _NOT_PASSED_ON]
         headers.extend(_UPGRADE)
+        # Who submits shows no signature, which is what costs most, and may have an alarm.
+        if self._upgrades is None or self.url == SUBMIT_PATH.encode():
+            super().handle_websocket_upgrade()
+            return
+        self._waits = True
+        self._upgrades.ask(self.transport, self)
+
+    def go_on(self) -> None:
+        """Become a socket: it is this connection's turn."""
+        self._waits = False
         super().handle_websocket_upgrade()
+
+    def turn_away(self) -> None:
+        """Refuse to become a socket: too many wait for it."""
+        self.transport.write(_OVERLOADED)
+        self.transport.close()
 
     def _read_on(self) -> None:
         if not self.transport.is_closing():

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from websockets.frames import Frame
     from websockets.http11 import Request
 
+    from quietway_server.upgrades import Upgrades
+
 EXTENSION: Final = "quietway.direct"
 MOST_PIECES: Final = 4096
 """A message in more pieces is refused: its length is bounded, but a piece may be empty."""
@@ -68,15 +70,23 @@ class DirectSocket(WebSocketsSansIOProtocol):
 
     Args:
         unread: Where is counted what peers do not read. Without it, nobody counts.
+        upgrades: Who is told when this socket's upgrade was answered.
     """
 
     _take: Callable[[str | bytes], None] | None = None
     _end: Callable[[], None] | None = None
     _is_held = False
 
-    def __init__(self, *args: Any, unread: Unread | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        unread: Unread | None = None,
+        upgrades: Upgrades | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self._unread = unread or Unread(sys.maxsize)
+        self._upgrades = upgrades
 
     def handle_connect(self, event: Request) -> None:
         """Start the application, which finds this connection in its scope."""
@@ -90,8 +100,14 @@ class DirectSocket(WebSocketsSansIOProtocol):
         """Tell the application that this is the end."""
         super().connection_lost(exc)
         self._unread.remove(self)
+        self._note_answered()
         if self._end is not None:
             self._end()
+
+    async def send(self, message: Any) -> None:
+        """Send what the application says; the first of it answers the upgrade."""
+        await super().send(message)
+        self._note_answered()
 
     def hand_to(self, take: Callable[[str | bytes], None], end: Callable[[], None]) -> None:
         """Let frames go to the one call from now on, and the end to the other."""
@@ -178,6 +194,11 @@ class DirectSocket(WebSocketsSansIOProtocol):
         super().resume_writing()
         self._unread.remove(self)
         self._go_on()
+
+    def _note_answered(self) -> None:
+        upgrades, self._upgrades = self._upgrades, None
+        if upgrades is not None:
+            upgrades.leave(self.transport)
 
     def _is_stopped(self) -> bool:
         return self._is_held or not self.writable.is_set()

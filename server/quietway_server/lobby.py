@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     import asyncio
 
-FILES_KEPT: Final = 64
-"""For the database, its log and shared memory in each thread, and what the system needs."""
+FILES_KEPT: Final = 96
+"""For the database, its log and shared memory in each thread, for listening, and for the system."""
 
 
 class Guest(Protocol):

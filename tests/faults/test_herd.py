@@ -11,16 +11,14 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.controls import without
 from tests.faults.counts import IS_ALONE, trials
 from tests.faults.flood import Tally, come_true, count_lost, meanwhile, raise_alarms, resident_mib
-from tests.faults.herd import SOCKETS_OF_ONE, Herd, certify, grazing
+from tests.faults.herd import SOCKETS_OF_ONE, certify
+from tests.faults.herd_process import WAVE_SECONDS, herding
 from tests.faults.verdict import rank
 from tests.relay_process import RelayProcess
 from tests.server.agency import join
 from tests.server.conftest import make_code
-
-from quietway_server.lobby import count_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +28,7 @@ SOCKETS: Final = 5_000 if IS_ALONE else 240
 BACK_SECONDS: Final = 30.0
 ALARM_SECONDS: Final = 3.0
 FLAT_MIB: Final = 24.0
-WAVE_SECONDS: Final = 0.1
+PARTS: Final = 2 if IS_ALONE else 1
 ENOUGH: Final = 5
 
 
@@ -54,33 +52,28 @@ class _Return:
         )
 
 
-async def _wait_for(herd: Herd) -> None:
-    await come_true(lambda: len(herd.open_) == herd.count)
-
-
-async def _come_back(folder: Path) -> _Return:
+async def _come_back(folder: Path, *, at_once: bool = False) -> _Return:
     """Open all sockets, drop them at once, and raise alarms until all are back."""
     outcome = _Return()
-    count_places(SOCKETS + 200)
     relay = RelayProcess(folder)
     with relay:
         crowd, alarmed = (join(relay.url, make_code(relay), 700 + n) for n in range(2))
-        herd = Herd(relay.url, certify(relay.database, crowd, SOCKETS // SOCKETS_OF_ONE))
-        async with grazing(herd):
-            await _wait_for(herd)
+        devices = certify(relay.database, crowd, SOCKETS // SOCKETS_OF_ONE)
+        async with herding(relay.url, devices, parts=PARTS, at_once=at_once) as herd:
+            await come_true(lambda: herd.status.open_ == SOCKETS)
+            herd.order("sign")
+            await come_true(lambda: herd.status.signed == 1)
             outcome.before = resident_mib(relay.pid)
-            herd.drop_all()
+            herd.order("drop")
             dropped = time.monotonic()
             async with meanwhile(
                 raise_alarms(relay.port, alarmed, outcome.alarms, times=1_000_000)
             ):
-                await come_true(lambda: len(herd.open_) < herd.count)
-                await _wait_for(herd)
+                await come_true(lambda: herd.status.drops == 1 and herd.status.open_ == SOCKETS)
                 outcome.seconds = time.monotonic() - dropped
                 await come_true(lambda: len(outcome.alarms.seconds) >= ENOUGH)
-            early = sum(pause <= WAVE_SECONDS for pause in herd.pauses)
-            outcome.in_first_wave = early / herd.count
-            outcome.after, outcome.refused = resident_mib(relay.pid), herd.refused
+            outcome.in_first_wave = herd.status.early / SOCKETS
+            outcome.after, outcome.refused = resident_mib(relay.pid), herd.status.refused
         relay.stop()
     outcome.lost = count_lost(relay.database, outcome.alarms.accepted)
     return outcome
@@ -103,9 +96,8 @@ async def test_a_herd_comes_back_and_alarms_come_through(
 
 
 async def test_control_without_jitter_the_herd_comes_in_one_wave(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, report: Callable[[str], None]
+    folder: Path, report: Callable[[str], None]
 ) -> None:
-    without(monkeypatch, "quietway.pausing:pause_after", lambda *_: 0.0)
-    outcome = await _come_back(folder)
+    outcome = await _come_back(folder, at_once=True)
     report(outcome.figures())
     assert outcome.in_first_wave > 0.5, outcome.figures()
