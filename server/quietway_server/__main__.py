@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -34,7 +35,6 @@ from quietway_server.settings import read_settings
 from quietway_server.tending.bundle import write_bundle
 from quietway_server.tending.copying import back_up, restore
 from quietway_server.tending.doctor import examine, tell
-from quietway_server.tending.migrating import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings, _options: Options) -> int:
+    # Nothing of what is loaded from here on is ever freed: `serve` collects again once it is ready.
+    gc.disable()
     # The web framework takes long to import, and the other commands do without it.
     from quietway_server.serving import serve  # noqa: PLC0415, see the line above
 
@@ -163,6 +165,9 @@ def _restore(settings: Settings, options: Options) -> int:
 
 
 def _migrate(settings: Settings, options: Options) -> int:
+    # Alembic takes long to import, and no other command needs it for a database of this version.
+    from quietway_server.tending.migrating import migrate  # noqa: PLC0415, see the line above
+
     return migrate(settings, checks_only=options["check"], to=options["to"])
 
 

@@ -223,6 +223,7 @@ class _Server(uvicorn.Server):
         # What was loaded by now stays: looking through it again and again finds nothing to free.
         gc.collect()
         gc.freeze()
+        gc.enable()
         sys.stdout.write(f"quietway-relay: listening on {self._address}\n")
         sys.stdout.flush()
         log_event("started")

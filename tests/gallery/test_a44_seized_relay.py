@@ -16,6 +16,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +45,7 @@ PROGRAM: Final = "CanaryBrowser/7.7 (canary-of-a-machine)"
 NAME: Final = "Canary Nightingale-Okonkwo"
 TEXT: Final = "canary of what somebody said, number"
 LOCK: Final = Path(tables.__file__).with_name("metadata.lock")
+_HOLDER: Final = "import sys; word = sys.stdin.readline(); print('held', flush=True); input()"
 CONTENT: Final = {"text", "name", "passphrase"}
 
 
@@ -166,7 +169,18 @@ def test_the_memory_of_a_relay_that_runs_holds_nothing_that_was_said(
 
 @pytest.mark.usefixtures("seized")
 def test_control_the_image_shows_what_a_process_holds(canaries: Canaries) -> None:
-    assert "text" in canaries.count(read_memory(os.getpid()))
+    # The same look into a process that holds a word, and little beside it.
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdin.write(f"{TEXT} 3: {NAME}\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "held\n"
+        held = canaries.count(read_memory(holder.pid))
+        holder.kill()
+    assert "text" in held
 
 
 def test_a_crash_writes_no_core_file(tmp_path: Path) -> None:
