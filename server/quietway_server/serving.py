@@ -135,8 +135,9 @@ async def _run(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.stop())
         async with _listen_for_operator(operating, settings, for_operator):
-            more = [listening.dup() for _ in range(ACCEPTS_AT_ONCE - 1)]
-            await server.serve(sockets=[listening, *more])
+            # Each takes a file: where there are few connections to let in, there are few of them.
+            more = min(ACCEPTS_AT_ONCE - 1, count_places(settings.max_connections) // 128)
+            await server.serve(sockets=[listening, *(listening.dup() for _ in range(more))])
         for task in loops:
             task.cancel()
     finally:
