@@ -44,8 +44,9 @@ imports: $(READY) ## check who imports whom (import-linter)
 dependencies: $(READY) ## check that what is imported is declared, and the other way round (deptry)
 	@$(BIN)/deptry --no-ansi crypto schemas protocol client_sdk server desk migrations
 
-check: lint types imports dependencies ## all of the above, and that the exported schemas are fresh
+check: lint types imports dependencies ## all of the above, and that what is exported is fresh
 	@$(BIN)/python -m quietway_schemas.export --check schemas/json
+	@$(BIN)/python -m quietway_schemas.reference --check docs/reference/dictionary.md
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal -q
@@ -58,8 +59,9 @@ vectors: $(READY) ## write crypto/vectors/ anew, then read them back with the in
 	@$(BIN)/python crypto/vectors/make_log_vectors.py
 	@$(BIN)/python -m pytest -q tests/crypto/test_vectors.py tests/protocol/test_log_vectors.py tests/reader
 
-schemas: $(READY) ## export the JSON Schemas and codes.csv to schemas/json/
+schemas: $(READY) ## export the JSON Schemas, codes.csv, docs/reference/dictionary.md
 	@$(BIN)/python -m quietway_schemas.export schemas/json
+	@$(BIN)/python -m quietway_schemas.reference docs/reference/dictionary.md
 
 requirements: $(READY) ## print the requirements, one line a row, with the tests that hold each
 	@$(BIN)/python tests/house/requirements.py

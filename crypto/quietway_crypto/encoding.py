@@ -54,9 +54,14 @@ TAG_BLOB_OPENING: Final = "quietway/v1/blob-opening"
 TAG_BLOB_WRITING: Final = "quietway/v1/blob-writing"
 TAG_DICTIONARY: Final = "quietway/v1/dictionary"
 TAG_DICTIONARY_HASH: Final = "quietway/v1/hash-of-dictionary"
+TAG_AGREEMENT: Final = "quietway/v1/agreement"
+TAG_AGREEMENT_HASH: Final = "quietway/v1/hash-of-agreement"
+TAG_AGREEMENT_END: Final = "quietway/v1/end-of-agreement"
+TAG_AGREEMENT_NAME: Final = "quietway/v1/name-of-agreement"
 TAG_FORK: Final = "quietway/v1/fork"
 TAG_WAKE_ENDPOINTS: Final = "quietway/v1/wake-endpoints"
 TAG_WAKE_ATTEMPT: Final = "quietway/v1/wake-attempt"
+TAG_CASE_ALIAS: Final = "quietway/v1/case-alias"
 
 TAGS: Final[frozenset[str]] = frozenset(
     {
@@ -94,9 +99,14 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_BLOB_WRITING,
         TAG_DICTIONARY,
         TAG_DICTIONARY_HASH,
+        TAG_AGREEMENT,
+        TAG_AGREEMENT_HASH,
+        TAG_AGREEMENT_END,
+        TAG_AGREEMENT_NAME,
         TAG_FORK,
         TAG_WAKE_ENDPOINTS,
         TAG_WAKE_ATTEMPT,
+        TAG_CASE_ALIAS,
     }
 )
 
@@ -157,6 +167,18 @@ def decode_base64(text: str) -> bytes:
     if encode_base64(raw) != text:
         raise EncodingError("The text is not base64url in its one canonical form.")
     return raw
+
+
+def decode_kept_base64(text: str) -> bytes:
+    """Read what `encode_base64` wrote, and this device kept sealed since: no form is looked at.
+
+    Raises:
+        EncodingError: It is no base64url at all.
+    """
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise EncodingError("The text is not base64url without padding.") from None
 
 
 def encode_base32(raw: bytes) -> str:

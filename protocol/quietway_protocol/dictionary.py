@@ -4,8 +4,8 @@ An agency agrees through an ops key that its newest manifest lists. What is miss
 by agency, so that people know whom to ask. A release that is proved counts for a device only if it
 names the device's own agency, and follows the release that the device holds.
 
-Rules: manifests come in proved; nothing is remembered here and no clock is asked. An approval in
-the name of a key that would count must be that key's, as with certificates.
+Rules: manifests come in proved; nothing is remembered here and no clock is asked. Whose approval
+counts is judged by `approvals`.
 
 Spec: docs/spec/dictionary.md, "When it counts".
 """
@@ -13,34 +13,22 @@ Spec: docs/spec/dictionary.md, "When it counts".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from quietway_crypto.encoding import TAG_DICTIONARY, TAG_DICTIONARY_HASH, hash_tagged
-from quietway_crypto.errors import CryptoError
-from quietway_crypto.signing import verify
-from quietway_protocol.errors import FORGED, ROLLED_BACK, UNLINKED, DictionaryRefusedError
+from quietway_protocol import approvals
+from quietway_protocol.approvals import Word
+from quietway_protocol.errors import ROLLED_BACK, UNLINKED, DictionaryRefusedError
 from quietway_schemas.semver import SemVer, Step, find_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from quietway_protocol.manifests import ProvedManifest
-    from quietway_schemas.dictionary import (
-        AgencyApproval,
-        ApprovedDictionary,
-        DictionaryRelease,
-    )
+    from quietway_protocol.approvals import FindManifest
+    from quietway_schemas.dictionary import ApprovedDictionary, DictionaryRelease
     from quietway_schemas.ids import AgencyId
     from quietway_schemas.instants import Instant
 
-    FindManifest = Callable[[AgencyId], ProvedManifest | None]
-
-UNKNOWN_AGENCY: Final = "unknown_agency"
-MANIFEST_EXPIRED: Final = "manifest_expired"
-APPROVAL_MISSING: Final = "approval_missing"
-KEY_NOT_LISTED: Final = "key_not_listed"
-KEY_EXPIRED: Final = "key_expired"
 AGENCY_NOT_NAMED: Final = "agency_not_named"
 NOT_OURS: Final = "not_ours"
 AGENCY_DROPPED: Final = "agency_dropped"
@@ -81,11 +69,12 @@ def list_missing(
     approved: ApprovedDictionary, find_manifest: FindManifest, *, now: Instant
 ) -> Mapping[AgencyId, str]:
     """Say of each named agency that has not agreed why its approval does not count."""
-    reasons = {
-        agency: _judge(approved, agency, find_manifest(agency), now)
-        for agency in approved.release.agencies
-    }
-    return MappingProxyType({agency: reason for agency, reason in reasons.items() if reason})
+    return approvals.list_missing(
+        approved.release.agencies,
+        Word(TAG_DICTIONARY, approved.payload, approved.approvals),
+        find_manifest,
+        now=now,
+    )
 
 
 def prove_dictionary(
@@ -167,37 +156,3 @@ def _check_files(release: DictionaryRelease, held: DictionaryRelease) -> None:
     least = find_file_step(held.hashes(), release.hashes())
     if find_step(held.semver, release.semver) < least:
         raise DictionaryRefusedError(STEP_TOO_SMALL)
-
-
-def _judge(
-    approved: ApprovedDictionary, agency: AgencyId, held: ProvedManifest | None, now: Instant
-) -> str:
-    """Give the reason for which an agency has not agreed; empty where it has."""
-    if held is None:
-        return UNKNOWN_AGENCY
-    if held.manifest.expires <= now:
-        return MANIFEST_EXPIRED
-    approvals = [approval for approval in approved.approvals if approval.agency == agency]
-    if not approvals:
-        return APPROVAL_MISSING
-    listed = [(end, approval) for approval in approvals if (end := _find_end(held, approval))]
-    if not listed:
-        return KEY_NOT_LISTED
-    counting = [approval for end, approval in listed if end > now]
-    if not counting:
-        return KEY_EXPIRED
-    return "" if all(_holds(approved.payload, approval) for approval in counting) else FORGED
-
-
-def _find_end(held: ProvedManifest, approval: AgencyApproval) -> Instant:
-    """Say until when the ops list has the key of an approval; 0 where it has not."""
-    listed = held.manifest.ops.find(approval.key)
-    return 0 if listed is None else listed.expires
-
-
-def _holds(payload: bytes, approval: AgencyApproval) -> bool:
-    try:
-        verify(approval.key, TAG_DICTIONARY, payload, approval.signature)
-    except CryptoError:
-        return False
-    return True

@@ -37,6 +37,7 @@ from quietway_schemas.codebook.lists import (
     list_names,
     read_list_files,
 )
+from quietway_schemas.content import agreement
 from quietway_schemas.content.registry import CONTENT_TYPES
 from quietway_schemas.dictionary_steps import DictionaryFiles
 from quietway_schemas.fields import ALWAYS_WRITTEN, WireModel
@@ -46,6 +47,8 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 OBJECTS: Final[Mapping[str, type[WireModel]]] = MappingProxyType(
     {
         **{name: row.model for name, row in CONTENT_TYPES.items()},
+        "agreement.signed": agreement.SignedAgreement,
+        "agreement.terms": agreement.AgreementTerms,
         "dictionary.approved": dictionary.ApprovedDictionary,
         "dictionary.release": dictionary.DictionaryRelease,
         "directory.ops-list": directory.OpsList,

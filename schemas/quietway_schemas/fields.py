@@ -108,6 +108,10 @@ Version = Annotated[int, Field(ge=1, le=2**32 - 1)]
 EpochNumber = Annotated[int, Field(ge=0, le=2**16 - 1)]
 Count = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
 Moment = Annotated[int, Field(ge=0, le=LATEST_INSTANT)]
+Month = Annotated[str, Field(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$")]
+"""A month of the calendar, as `2026-11`: where a day would say more than is needed."""
+Days = Annotated[int, Field(ge=1, le=3_650)]
+"""For how many days something is kept, ten years at most."""
 
 
 if TYPE_CHECKING:  # checkers see the fields of each model, and not this constructor
@@ -168,6 +172,15 @@ class WireModel(_Refusing):
         if made.to_canonical() != raw:
             raise ContentError("object", "is not written in its one form: leave out defaults")
         return made
+
+    @classmethod
+    def from_kept(cls, raw: bytes) -> Self:
+        """Read the object from what `from_canonical` has read once, and was kept sealed since.
+
+        Raises:
+            ContentError: A field is missing, unknown, or holds what it may not hold.
+        """
+        return cls._read(raw)
 
     @classmethod
     def from_body(cls, raw: bytes, *, max_bytes: int) -> Self:

@@ -130,7 +130,7 @@ def test_a_dictionary_counts_when_every_agency_that_it_names_has_approved_these_
     strange = approve(lacking, MERCY, HARBOR.ops[1])
     assert refusal(strange) == ("key_not_listed", str(MERCY.agency))
     # Control: without the signature's check any bytes pass for what the agencies approved.
-    without(monkeypatch, "quietway_protocol.dictionary:verify", lambda *_: None)
+    without(monkeypatch, "quietway_protocol.approvals:verify", lambda *_: None)
     assert refusal(moved) == ("", "")
 
 

@@ -1,7 +1,10 @@
 """Real objects for the tests of what is said: of each content type the smallest and the largest."""
 
 import random
+from collections.abc import Callable
 from typing import Final
+
+from tests.schemas.case_samples import make_largest_of_cases, make_smallest_of_cases
 
 from quietway_schemas.canonical import LARGEST_INTEGER
 from quietway_schemas.checkpoints import format_note, format_text
@@ -29,7 +32,7 @@ from quietway_schemas.content.audience import MOST_AUDIENCE, AudienceList
 from quietway_schemas.content.base import MOST_SEEN, ContentModel
 from quietway_schemas.content.lane import LaneGrant
 from quietway_schemas.content.log import MOST_NOTE_BYTES, MOST_PATH, LogCheckpoint
-from quietway_schemas.content.message import MOST_TEXT_BYTES, PLACE_BYTES, MessageText
+from quietway_schemas.content.message import MOST_GROUNDED_TEXT_BYTES, PLACE_BYTES, MessageText
 from quietway_schemas.content.receipt import (
     MOST_RECEIPTS,
     ReceiptCover,
@@ -180,6 +183,7 @@ def make_smallest() -> list[ContentModel]:
         ),
         make_packet(),
         make_status(),
+        *make_smallest_of_cases(),
     ]
 
 
@@ -220,7 +224,7 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
             {
                 **_full_header(),
                 "identifiability": "identifying",
-                "text": fill(MOST_TEXT_BYTES),
+                "text": fill(MOST_GROUNDED_TEXT_BYTES),
                 "in_reply_to": draw(32),
                 "in_reply_place": draw(PLACE_BYTES),
             }
@@ -241,7 +245,13 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
             confidence="confirmed",
             supersedes=draw_seen(),
         ),
+        *make_largest_of_cases(_full_header(), draw_seen(), _fill_caps(fill)),
     ]
+
+
+def _fill_caps(fill: Callable[[int, int], str]) -> dict[int, str]:
+    caps = {120: 120, 240: 60, 280: 280, 560: 560, 1_120: 280}
+    return {most: fill(most, characters) for most, characters in caps.items()}
 
 
 def draw_seen() -> tuple[bytes, ...]:
@@ -370,6 +380,10 @@ def _full_header() -> dict[str, object]:
         "identifiability": "none",
         "handling": ("no_redisclosure",),
         "agreement_id": draw(),
+        "consent_id": draw(),
+        "retain_days": 3_650,
+        "compartment": longest("compartment"),
+        "circumstance": longest("circumstance"),
     }
 
 
@@ -417,7 +431,7 @@ def _make_full_packet(staff: str, contact: str, note: str, purpose: str) -> Refe
         purpose_text=purpose,
         info_basis=longest("info_basis"),
         time_sensitivity=longest("time_sensitivity"),
-        pathway="deidentified_vsp_contact",
+        pathway="warm_linkage",
         referred_by=longest("referred_by"),
         survivor_choice=longest("survivor_choice"),
         identity_mode="vsp_contact",
@@ -426,6 +440,8 @@ def _make_full_packet(staff: str, contact: str, note: str, purpose: str) -> Refe
         stated_goal=longest("stated_goal"),
         vsp_contact=VspContact(staff=staff, contact=contact),
         episode=_full_episode(),
+        client_present=longest("client_present"),
+        joint_call=LATEST_INSTANT,
     )
 
 

@@ -5,9 +5,12 @@ import io
 import re
 
 import pytest
+from tests.schemas.case_samples import make_profile, make_smallest_of_cases
 from tests.schemas.samples import make_packet
 
 from quietway_schemas.codebook import lists
+from quietway_schemas.content.contact import ContactLog
+from quietway_schemas.content.profiles import PROFILES, find_absent_fields
 from quietway_schemas.content.referral_states import CLOSED_STATES, OPEN_STATES
 from quietway_schemas.content.status import ALERT_CODES, RESTRICTED_CODES
 from quietway_schemas.errors import ContentError, UnknownCodeError
@@ -105,3 +108,46 @@ def test_every_reason_has_a_side_and_no_list_names_a_place() -> None:
     assert sides == lists.codes("reason_side")
     assert "location" not in lists.codes("data_category")
     assert lists.codes("forbidden_data_category") == {"location"}
+
+
+@pytest.mark.requirement("C11")
+def test_where_a_survivor_came_in_is_one_of_a_few_common_codes() -> None:
+    """C11: common starting points, as a code list that packets and profiles share."""
+    for code in ("hotline_intake", "law_enforcement_contact", "hospital_social_work", "walk_in"):
+        assert make_packet(entry_point=code).entry_point == code
+        assert make_profile(access_points=(code,)).access_points == (code,)
+    with pytest.raises(UnknownCodeError):
+        make_packet(entry_point="back_door")
+
+
+@pytest.mark.requirement("C32")
+def test_how_people_met_is_a_code_with_hmis_names() -> None:
+    """C32: interaction type: phone, in person, virtual, outreach, other."""
+    assert lists.codes("interaction_type") >= {
+        "phone",
+        "in_person",
+        "virtual",
+        "outreach",
+        "other",
+    }
+    assert lists.entries("interaction_type")["phone"].maps_to == {"hmis_4_19_3": "1"}
+    log = next(held for held in make_smallest_of_cases() if isinstance(held, ContactLog))
+    for code in lists.codes("interaction_type"):
+        assert log.model_copy(update={"interaction_type": code}).to_canonical()
+    with pytest.raises(UnknownCodeError):
+        ContactLog.model_validate(
+            {**{name: getattr(log, name) for name in ContactLog.model_fields}}
+            | {"interaction_type": "fax"}
+        )
+
+
+@pytest.mark.requirement("B08")
+def test_each_type_of_service_has_a_code_and_a_profile_of_what_its_referrals_usually_say() -> None:
+    """B08: how referrals to shelter, legal aid and counselling are managed."""
+    assert lists.codes("service_type") >= {"safehouse", "legal_assistance", "psychosocial"}
+    assert set(PROFILES) == lists.codes("service_type")
+    bare = make_packet(service_type="safehouse")
+    assert find_absent_fields(bare) == PROFILES["safehouse"]
+    assert find_absent_fields(make_packet(service_type="interpretation")) == ()
+    with pytest.raises(UnknownCodeError):
+        make_packet(service_type="hotel")

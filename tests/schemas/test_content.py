@@ -8,6 +8,7 @@ from tests.schemas.samples import NOW, make_largest, make_packet, make_smallest,
 
 from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.content.base import ContentModel, Text, count_written_bytes
+from quietway_schemas.content.case import CaseStatus
 from quietway_schemas.content.message import MOST_TEXT_BYTES, MessageText
 from quietway_schemas.content.registry import (
     CONTENT_TYPES,
@@ -52,9 +53,15 @@ def test_the_largest_of_each_type_has_every_field_set(content: ContentModel) -> 
     demand_every_field(content)
 
 
+EITHER_OR = {(CaseStatus, "review_at")}
+"""Where one field is set, another is not: the longer of them is in the sample."""
+
+
 def demand_every_field(held: BaseModel) -> None:
     """Without this, a new field could grow a type past its room unnoticed."""
     for name in type(held).model_fields:
+        if (type(held), name) in EITHER_OR:
+            continue
         value = getattr(held, name)
         assert value is not None, name
         assert value != (), name

@@ -10,6 +10,7 @@ import pytest
 from tests.schemas.samples import make_packet, make_status
 
 from quietway_schemas.canonical import encode_canonical
+from quietway_schemas.codebook.lists import DICTIONARY_VERSION
 from quietway_schemas.content.registry import encode_content, parse_content
 from quietway_schemas.dictionary import ApprovedDictionary, DictionaryRelease, ReleasedFile
 from quietway_schemas.dictionary_steps import (
@@ -213,7 +214,7 @@ def said(**changes: object) -> bytes:
 @pytest.mark.requirement("C37")
 def test_a_message_names_its_dictionary_and_another_major_version_is_refused_by_name() -> None:
     """C37: the message carries the dictionary's version, and V13 asks that it is supported."""
-    assert make_packet().dictionary_version == "0.1.0"
+    assert make_packet().dictionary_version == DICTIONARY_VERSION
     for version in ("0.1.7", "0.9.0"):
         read = parse_content(said(dictionary_version=version), EnvelopeClass.CASE)
         assert read.dictionary_version == version
@@ -229,7 +230,7 @@ def test_what_a_later_dictionary_says_and_is_not_known_is_told_apart_from_a_mist
     change: dict[str, object],
 ) -> None:
     with pytest.raises(UnsupportedDictionaryError):
-        parse_content(said(dictionary_version="0.2.0", **change), EnvelopeClass.CASE)
+        parse_content(said(dictionary_version="0.9.0", **change), EnvelopeClass.CASE)
     with pytest.raises(ContentError) as refused:
         parse_content(said(**change), EnvelopeClass.CASE)
     assert not isinstance(refused.value, UnsupportedDictionaryError)

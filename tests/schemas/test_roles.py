@@ -69,3 +69,16 @@ def test_who_looked_at_what_is_said_by_everyone_and_received_by_auditors_alone()
     assert is_within("access.event")
     assert ROLE_RULES["access.event"].senders == EVERYONE
     assert ROLE_RULES["access.event"].receivers == {"auditor"}
+
+
+@pytest.mark.requirement("B18")
+def test_what_is_in_a_compartment_is_received_by_fewer() -> None:
+    """B18: privacy during investigations: a label that decides which devices get it at all."""
+    investigation = make_packet(compartment="investigation")
+    assert is_among(["police_liaison"], find_receivers(investigation))
+    assert not is_among(["shelter_staff", "frontline_advocate"], find_receivers(investigation))
+    confidence = make_packet(compartment="advocate_confidential")
+    assert is_among(["frontline_advocate"], find_receivers(confidence))
+    assert not is_among(["police_liaison"], find_receivers(confidence))
+    released = make_packet(compartment="advocate_confidential", consent_id=bytes(16))
+    assert is_among(["police_liaison"], find_receivers(released))

@@ -53,9 +53,12 @@ TRACKING: Final = {
 PHRASES: Final = frozenset({"user_agent"})
 FORBIDDEN: Final = PLACES | WHO_CAME | PRESENCE | CIRCLES | TRACKING
 ALLOWED: Final = {
+    "country": "whose holidays an agency keeps, of its offices; nobody else's",
     "in_reply_place": "which of the messages of one moment is answered: a number",
     "next_steps": "what an agency does next, from a list of codes",
     "survivor_choice": "what the survivor chose, from a list of codes",
+    "survivor_preference": "what the survivor prefers, from a list of codes",
+    "survivor_wants_contact": "whether the survivor wants an advocate: yes, no, undecided",
     "seen": "a table of ids that came before, against repetition",
 }
 """Names that contain a forbidden word and mean something else, each with what it means."""

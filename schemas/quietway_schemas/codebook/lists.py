@@ -15,15 +15,16 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from quietway_schemas.errors import ContentError, UnknownCodeError
+from quietway_schemas.locale import ENGLISH, translate_label
 
-DICTIONARY_VERSION: Final = "0.1.0"
+DICTIONARY_VERSION: Final = "0.2.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,17 @@ class Subcodes:
 @cache
 def list_names() -> tuple[str, ...]:
     """Name all lists of this dictionary version, sorted."""
-    files = _folder().iterdir()
-    return tuple(sorted(file.name.removesuffix(".json") for file in files))
+    return tuple(sorted(read_list_files()))
 
 
-def read_list_files() -> dict[str, bytes]:
-    """Give the exact bytes of every list's file, by the list's name."""
-    return {name: _folder().joinpath(f"{name}.json").read_bytes() for name in list_names()}
+def read_list_files(version: str = DICTIONARY_VERSION) -> dict[str, bytes]:
+    """Give the exact bytes of every list's file, by the list's name.
+
+    Args:
+        version: Of the dictionary; former ones are kept as they were.
+    """
+    files = _folder(version).iterdir()
+    return {file.name.removesuffix(".json"): file.read_bytes() for file in files}
 
 
 @cache
@@ -81,15 +86,20 @@ def entries(list_name: str) -> Mapping[str, CodeEntry]:
     Raises:
         UnknownCodeError: There is no such list.
     """
-    if list_name not in list_names():
-        raise UnknownCodeError("lists", "list")
-    text = _folder().joinpath(f"{list_name}.json").read_text(encoding="utf-8")
-    rows = json.loads(text)["codes"]
     made = [
         CodeEntry(row["code"], row["label"], row.get("maps_to", {}), row.get("side", ""))
-        for row in rows
+        for row in _read_list(list_name)["codes"]
     ]
     return MappingProxyType({entry.code: entry for entry in made})
+
+
+def list_title(list_name: str) -> str:
+    """Say in English what a list is about.
+
+    Raises:
+        UnknownCodeError: There is no such list.
+    """
+    return str(_read_list(list_name)["title"])
 
 
 @cache
@@ -102,13 +112,19 @@ def codes(list_name: str) -> frozenset[str]:
     return frozenset(entries(list_name))
 
 
-def label(list_name: str, code: str) -> str:
-    """Say in English what a code means.
+def label(list_name: str, code: str, language: str = ENGLISH) -> str:
+    """Say in a language what a code means; in English where it has no words for it.
+
+    Args:
+        list_name: Which list.
+        code: A code of it.
+        language: One of `quietway_schemas.locale.LANGUAGES`.
 
     Raises:
         UnknownCodeError: The list has no such code.
     """
-    return entries(list_name)[check(list_name, code, "code")].label
+    entry = entries(list_name)[check(list_name, code, "code")]
+    return translate_label(list_name, code, language) or entry.label
 
 
 def check(list_name: str, code: str, field: str) -> str:
@@ -164,5 +180,13 @@ class CodeIn:
         return {"type": "string", "enum": sorted(codes(self.list_name))}
 
 
-def _folder() -> Traversable:
-    return resources.files("quietway_schemas.codebook").joinpath(DICTIONARY_VERSION)
+def _read_list(list_name: str) -> dict[str, Any]:
+    if list_name not in list_names():
+        raise UnknownCodeError("lists", "list")
+    text = _folder().joinpath(f"{list_name}.json").read_text(encoding="utf-8")
+    held: dict[str, Any] = json.loads(text)
+    return held
+
+
+def _folder(version: str = DICTIONARY_VERSION) -> Traversable:
+    return resources.files("quietway_schemas.codebook").joinpath(version)

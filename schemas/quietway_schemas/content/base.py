@@ -10,16 +10,23 @@ Spec: docs/spec/envelope.md, "Content: canonical JSON"; schemas/README.md, "Cont
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.codebook.lists import DICTIONARY_VERSION, CodeIn
 from quietway_schemas.errors import ContentError, TooLongError, UnsupportedDictionaryError
-from quietway_schemas.fields import ALWAYS_WRITTEN, Bytes16, Bytes32, WireModel
+from quietway_schemas.fields import ALWAYS_WRITTEN, Bytes16, Bytes32, Days, WireModel
 from quietway_schemas.ids import CaseRef
 from quietway_schemas.semver import VERSION_PATTERN, SemVer
 
@@ -93,6 +100,8 @@ class InDictionary:
     """
 
     def _check(self, version: str) -> str:
+        if version == DICTIONARY_VERSION:
+            return version
         if SemVer.from_text(version).major != SemVer.from_text(DICTIONARY_VERSION).major:
             raise UnsupportedDictionaryError
         return version
@@ -142,6 +151,15 @@ class ContentModel(ContentPart):
         return encode_canonical({**held, **{name: getattr(self, name) for name in _ALWAYS_WRITTEN}})
 
 
+def _check_sorted(held: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+    if list(held) != sorted(set(held)):
+        raise ContentError(info.field_name or "list", "is not sorted, or names something twice")
+    return held
+
+
+Sorted: Final = AfterValidator(_check_sorted)
+"""Marks a tuple that stands sorted, each once, so that it has one spelling."""
+
 MOST_SEEN: Final = 16
 Supersedes = Annotated[tuple[Bytes32, ...], Field(max_length=MOST_SEEN)]
 """The versions of an absolute object that its author saw, by name, sorted."""
@@ -161,7 +179,9 @@ class CaseContent(ContentModel):
     """The base of content that concerns a case.
 
     All of these are absent unless set. `identifiability` is pseudonymous: whoever identifies a
-    person says so, and says on which ground.
+    person says so, and says on which ground. What allows it is named: the release (`consent_id`)
+    with the circumstance that it was given for, and the agreement, which may have it kept for fewer
+    days (`retain_days`). `compartment` says from whom within a partnership it is kept.
     """
 
     case_ref: CaseRef | None = None
@@ -170,6 +190,10 @@ class CaseContent(ContentModel):
     identifiability: Annotated[str, CodeIn("identifiability")] = "pseudonymous"
     handling: tuple[Annotated[str, CodeIn("handling")], ...] = ()
     agreement_id: Bytes16 | None = None
+    consent_id: Bytes16 | None = None
+    retain_days: Days | None = None
+    compartment: Annotated[str, CodeIn("compartment")] | None = None
+    circumstance: Annotated[str, CodeIn("circumstance")] | None = None
 
     @model_validator(mode="after")
     def _check_ground(self) -> Self:
@@ -182,3 +206,28 @@ class CaseContent(ContentModel):
         if self.disclosure_basis == "non_identifying":
             raise ContentError("disclosure_basis", "says non-identifying of what identifies")
         return self
+
+
+class OfCase(CaseContent):
+    """The base of content that is of no use without its case."""
+
+    case_ref: CaseRef
+
+
+class Absolute(ContentModel):
+    """The base of an absolute object: it says all of a thing, and names what its author had seen.
+
+    `nonce` makes two versions that say the same differ in name.
+    """
+
+    nonce: Bytes16
+    supersedes: Supersedes = ()
+
+    @model_validator(mode="after")
+    def _check_supersedes(self) -> Self:
+        check_seen(self.supersedes)
+        return self
+
+
+class AbsoluteOfCase(OfCase, Absolute):
+    """The base of an absolute object about a case."""

@@ -1,7 +1,9 @@
 """Types that are no message of anybody's: they take places in chains, and are never shown.
 
 *Taken in*: what devices tell each other for themselves, which the agent reads in its own time.
-*Quiet*: that, and what the engine settles by itself: lists of who reads along, and receipts.
+*Heeded*: messages that people are shown, and that the agent acts on as well.
+*Quiet*: what is taken in, and what the engine settles by itself: lists of who reads along, and
+receipts.
 
 Spec: docs/spec/conversations.md, "Audiences".
 """
@@ -13,11 +15,17 @@ from quietway_schemas.content.receipt import is_receipt
 
 AUDIENCE_KIND: Final = "audience.list"
 _TAKEN_IN: Final = ("lane.", "log.")
+_HEEDED: Final = ("agreement.", "case.link", "consent.", "purge.", "rollback.")
 
 
 def is_taken_in(kind: str) -> bool:
     """Say whether a type is read by the agent, of its own agency or of a partner's device."""
     return is_within(kind) or kind.startswith(_TAKEN_IN)
+
+
+def is_heeded(kind: str) -> bool:
+    """Say whether a type is shown as a message and also acted on, once, by each device."""
+    return kind.startswith(_HEEDED)
 
 
 def is_quiet(kind: str) -> bool:

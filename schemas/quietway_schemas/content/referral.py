@@ -100,6 +100,17 @@ class ReferralPacket(CaseContent):
     stated_goal: Annotated[str, CodeIn("stated_goal")] | None = None
     vsp_contact: VspContact | None = None
     episode: Episode | None = None
+    client_present: Annotated[str, CodeIn("client_present")] | None = None
+    joint_call: Moment | None = None
+
+    @model_validator(mode="after")
+    def _check_linkage(self) -> Self:
+        named = (self.client_present, self.joint_call)
+        if self.pathway != "warm_linkage" and named != (None, None):
+            raise ContentError("joint_call", "or client_present stands without a warm linkage")
+        if self.joint_call is not None and self.joint_call <= self.referring.at:
+            raise ContentError("joint_call", "is not after the time of the referral")
+        return self
 
     @model_validator(mode="after")
     def _check_identity(self) -> Self:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from quietway_schemas.canonical import JsonObject, decode_canonical
+from quietway_schemas.canonical import JsonObject, decode_canonical, decode_kept
 from quietway_schemas.codebook.lists import DICTIONARY_VERSION
 from quietway_schemas.content.access import AccessEvent
 from quietway_schemas.content.agency import (
@@ -27,9 +27,52 @@ from quietway_schemas.content.agency import (
     AgencyStanding,
     is_within,
 )
+from quietway_schemas.content.agreement import (
+    AgreementEnded,
+    AgreementShared,
+)
 from quietway_schemas.content.attachment import AttachmentFile
 from quietway_schemas.content.audience import AudienceList
 from quietway_schemas.content.base import ContentModel
+from quietway_schemas.content.case import (
+    BarrierUpdate,
+    CaseLink,
+    CaseReview,
+    CaseStatus,
+    LeadAccept,
+    LeadAssign,
+    LeadDecline,
+    LeadOffer,
+    ProgressNote,
+    RelocationOptions,
+    RespondentEvent,
+    TemplateBand,
+    UrgentAction,
+)
+from quietway_schemas.content.consent import (
+    ConsentAmend,
+    ConsentGrant,
+    ConsentPause,
+    ConsentPreferences,
+    ConsentResume,
+    ConsentRevoke,
+    ConsentWindow,
+    PurgeAttestation,
+    RollbackOrder,
+)
+from quietway_schemas.content.contact import (
+    AgencyProfile,
+    ClarificationRequest,
+    ContactLog,
+    DirectoryContact,
+    SystemProblem,
+)
+from quietway_schemas.content.coordination import (
+    AdvocateRequest,
+    Escalation,
+    ServiceUptake,
+    TriageRoute,
+)
 from quietway_schemas.content.lane import LANE_GRANT, LaneGrant
 from quietway_schemas.content.log import LogCheckpoint
 from quietway_schemas.content.message import MessageText
@@ -75,6 +118,7 @@ class ContentType:
 
 _ROWS: Final = (
     ContentType("access.event", AccessEvent, EnvelopeClass.CASE),
+    ContentType("advocate.request", AdvocateRequest, EnvelopeClass.CASE),
     ContentType("agency.leaving", AgencyLeaving, EnvelopeClass.CASE),
     ContentType("agency.proposal", AgencyProposal, EnvelopeClass.CASE),
     ContentType("agency.review", AgencyReview, EnvelopeClass.CASE),
@@ -83,11 +127,35 @@ _ROWS: Final = (
     ContentType("agency.snapshot_offer", AgencySnapshotOffer, EnvelopeClass.CASE),
     ContentType("agency.snapshot_part", AgencySnapshotPart, EnvelopeClass.CASE),
     ContentType("agency.standing", AgencyStanding, EnvelopeClass.CASE),
+    ContentType("agreement.ended", AgreementEnded, EnvelopeClass.CASE),
+    ContentType("agreement.shared", AgreementShared, EnvelopeClass.CASE),
     ContentType("attachment.file", AttachmentFile, EnvelopeClass.CASE),
     ContentType("audience.list", AudienceList, EnvelopeClass.CASE),
-    ContentType("log.checkpoint", LogCheckpoint, EnvelopeClass.FLASH),
+    ContentType("barrier.update", BarrierUpdate, EnvelopeClass.CASE),
+    ContentType("case.link", CaseLink, EnvelopeClass.CASE),
+    ContentType("case.status", CaseStatus, EnvelopeClass.CASE),
+    ContentType("case_review", CaseReview, EnvelopeClass.CASE),
+    ContentType("clarification.request", ClarificationRequest, EnvelopeClass.CASE),
+    ContentType("consent.amend", ConsentAmend, EnvelopeClass.CASE),
+    ContentType("consent.grant", ConsentGrant, EnvelopeClass.CASE),
+    ContentType("consent.pause", ConsentPause, EnvelopeClass.CASE),
+    ContentType("consent.preferences", ConsentPreferences, EnvelopeClass.CASE),
+    ContentType("consent.resume", ConsentResume, EnvelopeClass.CASE),
+    ContentType("consent.revoke", ConsentRevoke, EnvelopeClass.CASE),
+    ContentType("consent.window", ConsentWindow, EnvelopeClass.CASE),
+    ContentType("contact.log", ContactLog, EnvelopeClass.CASE),
+    ContentType("directory.contact", DirectoryContact, EnvelopeClass.CASE),
+    ContentType("directory.profile", AgencyProfile, EnvelopeClass.CASE),
+    ContentType("escalation", Escalation, EnvelopeClass.CASE),
     ContentType(LANE_GRANT, LaneGrant, EnvelopeClass.CASE),
+    ContentType("lead.accepted", LeadAccept, EnvelopeClass.CASE),
+    ContentType("lead.assign", LeadAssign, EnvelopeClass.CASE),
+    ContentType("lead.declined", LeadDecline, EnvelopeClass.CASE),
+    ContentType("lead.handover", LeadOffer, EnvelopeClass.CASE),
+    ContentType("log.checkpoint", LogCheckpoint, EnvelopeClass.FLASH),
     ContentType("message.text", MessageText, EnvelopeClass.FLASH),
+    ContentType("progress.note", ProgressNote, EnvelopeClass.CASE),
+    ContentType("purge.attestation", PurgeAttestation, EnvelopeClass.CASE),
     ContentType("receipt.cover", ReceiptCover, EnvelopeClass.FLASH),
     ContentType("receipt.opened", ReceiptOpened, EnvelopeClass.FLASH),
     ContentType("receipt.stored", ReceiptStored, EnvelopeClass.FLASH),
@@ -97,7 +165,15 @@ _ROWS: Final = (
     ContentType("referral.outcome", ReferralOutcome, EnvelopeClass.CASE),
     ContentType("referral.packet", ReferralPacket, EnvelopeClass.CASE),
     ContentType("referral.reopen", ReferralReopen, EnvelopeClass.CASE),
+    ContentType("relocation.options", RelocationOptions, EnvelopeClass.CASE),
+    ContentType("respondent.event", RespondentEvent, EnvelopeClass.CASE),
+    ContentType("rollback.order", RollbackOrder, EnvelopeClass.CASE),
+    ContentType("service.uptake", ServiceUptake, EnvelopeClass.CASE),
     ContentType("status.indicator", StatusIndicator, EnvelopeClass.CASE),
+    ContentType("system_problem", SystemProblem, EnvelopeClass.CASE),
+    ContentType("template.instance", TemplateBand, EnvelopeClass.CASE),
+    ContentType("triage.route", TriageRoute, EnvelopeClass.CASE),
+    ContentType("urgent_action", UrgentAction, EnvelopeClass.CASE),
 )
 
 CONTENT_TYPES: Final[Mapping[str, ContentType]] = MappingProxyType({row.name: row for row in _ROWS})
@@ -148,6 +224,22 @@ def parse_content(raw: bytes, envelope_class: EnvelopeClass) -> ContentModel:
         if _is_of_another_dictionary(found.get("dictionary_version")):
             raise UnsupportedDictionaryError from None
         raise
+
+
+def read_kept_content(raw: bytes, envelope_class: EnvelopeClass) -> ContentModel:
+    """Read a content that `parse_content` has read once, or `encode_content` has written.
+
+    Its bytes were kept sealed since, so their form is not looked at again; each field is.
+
+    Args:
+        raw: Canonical JSON.
+        envelope_class: The class that it travelled in.
+
+    Raises:
+        JsonError, UnknownCodeError, ContentError: It was never either.
+    """
+    found = decode_kept(raw, max_bytes=envelope_class.content_room)
+    return _find_row(found.get("type")).model.from_kept(raw)
 
 
 def _is_of_another_dictionary(version: object) -> bool:

@@ -3,7 +3,8 @@
 A device's certificate lists its roles; one of them is enough. `EVERYONE` stands where all may:
 receipts, lists of who reads along, and what an agency's devices tell each other. What concerns a
 case is for those who work on cases: stewards of data and surveys, auditors and custodians of keys
-have no part in it. A status that reveals movement is received by advocates and leads alone.
+have no part in it. What reveals movement, as some statuses and the ways to be safer do, is received
+by advocates and leads alone. Agreements and contacts concern no case, and everyone may say them.
 
 Spec: docs/spec/envelope.md, "Roles".
 """
@@ -15,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from quietway_schemas.codebook.lists import codes
+from quietway_schemas.content.base import CaseContent
 from quietway_schemas.content.status import RESTRICTED_CODES, StatusIndicator
 
 if TYPE_CHECKING:
@@ -48,6 +50,16 @@ CASEWORK: Final[Roles] = ADVOCATES_AND_LEADS | {
 }
 """All but the roles that keep records, keys and surveys and work on no case."""
 
+POLICE: Final[Roles] = frozenset({"law_enforcement_advocate", "police_liaison"})
+INVESTIGATION: Final[Roles] = POLICE | {
+    "agency_lead",
+    "coordination_lead",
+    "court_services",
+    "legal_aid",
+    "on_call_lead",
+}
+"""Who works on what belongs to an investigation, and those who lead."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoleRule:
@@ -63,6 +75,7 @@ _CASEWORK: Final = RoleRule(CASEWORK, CASEWORK)
 ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
     {
         "access.event": RoleRule(EVERYONE, frozenset({"auditor"})),
+        "advocate.request": _CASEWORK,
         "agency.leaving": _ANYONE,
         "agency.proposal": _ANYONE,
         "agency.review": _ANYONE,
@@ -71,11 +84,35 @@ ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
         "agency.snapshot_offer": _ANYONE,
         "agency.snapshot_part": _ANYONE,
         "agency.standing": _ANYONE,
+        "agreement.ended": _ANYONE,
+        "agreement.shared": _ANYONE,
         "attachment.file": _CASEWORK,
         "audience.list": _ANYONE,
-        "log.checkpoint": _ANYONE,
+        "barrier.update": _CASEWORK,
+        "case.link": _CASEWORK,
+        "case.status": _CASEWORK,
+        "case_review": _CASEWORK,
+        "clarification.request": _CASEWORK,
+        "consent.amend": _CASEWORK,
+        "consent.grant": _CASEWORK,
+        "consent.pause": _CASEWORK,
+        "consent.preferences": _CASEWORK,
+        "consent.resume": _CASEWORK,
+        "consent.revoke": _CASEWORK,
+        "consent.window": _CASEWORK,
+        "contact.log": _CASEWORK,
+        "directory.contact": _ANYONE,
+        "directory.profile": _ANYONE,
+        "escalation": _CASEWORK,
         "lane.grant": _ANYONE,
+        "lead.accepted": _CASEWORK,
+        "lead.assign": _CASEWORK,
+        "lead.declined": _CASEWORK,
+        "lead.handover": _CASEWORK,
+        "log.checkpoint": _ANYONE,
         "message.text": _CASEWORK,
+        "progress.note": _CASEWORK,
+        "purge.attestation": _CASEWORK,
         "receipt.cover": _ANYONE,
         "receipt.opened": _ANYONE,
         "receipt.stored": _ANYONE,
@@ -85,17 +122,34 @@ ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
         "referral.outcome": _CASEWORK,
         "referral.packet": _CASEWORK,
         "referral.reopen": _CASEWORK,
+        "relocation.options": RoleRule(CASEWORK, ADVOCATES_AND_LEADS),
+        "respondent.event": _CASEWORK,
+        "rollback.order": _CASEWORK,
+        "service.uptake": _CASEWORK,
         "status.indicator": _CASEWORK,
+        "system_problem": _ANYONE,
+        "template.instance": _CASEWORK,
+        "triage.route": _CASEWORK,
+        "urgent_action": _CASEWORK,
     }
 )
 """Every content type's rule, by its name."""
 
 
 def find_receivers(content: ContentModel) -> Roles:
-    """Say which roles may receive a content: its type's, or fewer where it reveals movement."""
+    """Say which roles may receive a content: its type's, or fewer.
+
+    Fewer are those of what reveals movement, and of what is in a compartment. What was said to an
+    advocate in confidence is received by police under a release alone.
+    """
     if isinstance(content, StatusIndicator) and content.code in RESTRICTED_CODES:
         return ADVOCATES_AND_LEADS
-    return ROLE_RULES[content.type].receivers
+    receivers = ROLE_RULES[content.type].receivers
+    if not isinstance(content, CaseContent) or content.compartment is None:
+        return receivers
+    if content.compartment == "investigation":
+        return receivers & INVESTIGATION
+    return receivers if content.consent_id else receivers - POLICE
 
 
 def find_senders(content: ContentModel) -> Roles:
