@@ -47,6 +47,7 @@ dependencies: $(READY) ## check that what is imported is declared, and the other
 check: lint types imports dependencies ## all of the above, and that what is exported is fresh
 	@$(BIN)/python -m quietway_schemas.export --check schemas/json
 	@$(BIN)/python -m quietway_schemas.reference --check docs/reference/dictionary.md
+	@$(BIN)/python client_sdk/make_api_reference.py --check docs/reference/api.md
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal -q
@@ -59,9 +60,10 @@ vectors: $(READY) ## write crypto/vectors/ anew, then read them back with the in
 	@$(BIN)/python crypto/vectors/make_log_vectors.py
 	@$(BIN)/python -m pytest -q tests/crypto/test_vectors.py tests/protocol/test_log_vectors.py tests/reader
 
-schemas: $(READY) ## export the JSON Schemas, codes.csv, docs/reference/dictionary.md
+schemas: $(READY) ## export the JSON Schemas, codes.csv, docs/reference/dictionary.md and api.md
 	@$(BIN)/python -m quietway_schemas.export schemas/json
 	@$(BIN)/python -m quietway_schemas.reference docs/reference/dictionary.md
+	@$(BIN)/python client_sdk/make_api_reference.py docs/reference/api.md
 
 requirements: $(READY) ## print the requirements, one line a row, with the tests that hold each
 	@$(BIN)/python tests/house/requirements.py

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from bench.claims import (
     accept_latency,
     alarm,
+    archive,
     cpu_per_envelope,
     directory,
     disk,
@@ -67,6 +68,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     start.RELAY,
     start.IMPORT,
     start.IMPORT_CLIENT,
+    *archive.CLAIMS,
 )
 LATER: Final = {
     "Synapse to-device": "a homeserver is no dependency of this project",

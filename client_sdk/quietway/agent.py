@@ -11,12 +11,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from quietway.agreements import AGREEMENT, AgreementBook
 from quietway.auditing import audit
 from quietway.cases import CASE_ALIAS, CaseBook
 from quietway.clocks import Clocks
 from quietway.compared_clock import ComparedClock
+from quietway.consent import rollback
+from quietway.consent.changing import merge_in, remember_conversations
+from quietway.consent.taking import TAKERS
+from quietway.consents import Consents, find_consents
 from quietway.engine import codec, receipts
 from quietway.engine.effects import Acknowledge, Submit
 from quietway.engine.inputs import (
@@ -53,12 +59,16 @@ from quietway.errors import (
     StoreRolledBack,
 )
 from quietway.events import ConnectionBack, ConnectionLost, ErasingPaused
+from quietway.held_back import HELD_BACK, TOLD_NO_MORE, HeldBackBook
 from quietway.high_water import MemoryMark
 from quietway.holding import held_owners
 from quietway.keyring.batches import DIRECTORY, holds_batches, notes_batches
 from quietway.keyring.trust import Directory
 from quietway.lanes import GRANTED_LANE, NOT_FOUND, LaneBook, hand_over
+from quietway.ledger import Ledger
 from quietway.locked import GONE
+from quietway.own.agreeing import keep_agreements
+from quietway.own.case_links import take_case_link
 from quietway.own.granting import note_granted
 from quietway.own.lane_keeping import date_former_invitations, open_lanes
 from quietway.own.rotating import go_on_rotating, rotate_where_due
@@ -67,10 +77,11 @@ from quietway.own.within import take_in
 from quietway.partner_standing import PARTNER_STANDING, StandingBook, may_be_theirs
 from quietway.partners import PARTNER
 from quietway.pausing import pause_after
-from quietway.ports import Put
+from quietway.ports import Delete, Put
 from quietway.publishing import Publisher
-from quietway.records import CONTENT_KINDS, MESSAGE, find_shelf
+from quietway.records import CONTENT_KINDS, INDEXED, INDEXED_KINDS, MESSAGE, find_shelf
 from quietway.reports import SweepReport
+from quietway.said_until import SAID_UNTIL, SaidUntil
 from quietway.settling import LOG, Settler
 from quietway.spacing import Spacing, shuffle
 from quietway.store.shelved import ShelvedStore
@@ -85,16 +96,17 @@ from quietway_schemas.frames import ERA_NUMBERS
 from quietway_schemas.instants import MINUTE, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from quietway.engine.inputs import Returned
     from quietway.engine.state import State
     from quietway.high_water import Mark
     from quietway.keyring.keyring import Keyring
-    from quietway.ports import Arrival, Clock, Entropy, Mailbox, Relay, Store
+    from quietway.own.taken import Taken
+    from quietway.ports import Arrival, Clock, Entropy, Mailbox, Relay, Store, Write
     from quietway.reports import SyncProgress, SyncReport
     from quietway.settling import ForRelay
-    from quietway_schemas.ids import AgencyId
+    from quietway_schemas.ids import AgencyId, CaseRef
     from quietway_schemas.instants import Instant
 
 SHELVED: Final = "shelved"
@@ -127,6 +139,9 @@ class Agent(Settler):
         relay: The way.
         publisher: What others need of this device.
         standing: What a linked device still waits for.
+        agreements: What agencies agreed may flow.
+        said_until: Until when what waits may go out.
+        ledger: What stands now, of all cases.
         errands: What else is gone on with at each pass; each gives what is in its way.
     """
 
@@ -165,10 +180,17 @@ class Agent(Settler):
             keyring, store, relay, entropy, directory=directory, keep=self._keep_directory
         )
         self.standing = Standing()
+        self.agreements = AgreementBook()
+        self.said_until = SaidUntil()
         self.clocks = Clocks(clock, mark)
         self.sweeper = Sweeper(keyring, store)
         self.withdrawer = Withdrawer(self)
-        self.errands: list[Callable[[], Awaitable[list[QuietwayError]]]] = []
+        self.errands: list[Callable[[], Awaitable[list[QuietwayError]]]] = [
+            partial(rollback.go_on, self)
+        ]
+        self.ledger = Ledger(self)
+        self.takers |= TAKERS
+        self.takers["case.link"] = take_case_link
         self._doubt_told: str | None = None
         self._is_relay_put_back = False
         self._sending = asyncio.Lock()
@@ -201,14 +223,19 @@ class Agent(Settler):
             name_case=cases.own_case,
         )
         await _put_away_former(shelved)
+        await _tag_former(shelved)
         kinds = (
             *codec.KINDS,
+            AGREEMENT,
             DIRECTORY,
             GRANTED_LANE,
+            HELD_BACK,
             LOG,
             PARTNER,
             PARTNER_STANDING,
+            SAID_UNTIL,
             STANDING,
+            TOLD_NO_MORE,
         )
         rows = {kind: await shelved.scan(kind) for kind in kinds}
         try:
@@ -218,6 +245,7 @@ class Agent(Settler):
             standing = Standing.restore(rows[STANDING])
             log = LogView.restore({row.key: row.value for row in rows[LOG]})
             standings = StandingBook.restore(rows[PARTNER_STANDING])
+            agreements = AgreementBook.restore(rows[AGREEMENT])
         except (SchemaError, CryptoError, ProtocolError, QuietwayError, ValueError, KeyError):
             raise StoreDamaged("store") from None
         agent = cls(
@@ -236,6 +264,9 @@ class Agent(Settler):
         )
         directory.pin(keyring.agency, keyring.root_key)
         agent.standing = standing
+        keep_agreements(agent, agreements)
+        agent.said_until = SaidUntil.restore(rows[SAID_UNTIL])
+        agent.held_back = HeldBackBook.restore(rows[HELD_BACK], rows[TOLD_NO_MORE])
         now = clock.now()
         accepted = [OlderCopyAccepted(now)] if accept_older_copy else []
         orphans = codec.find_orphans(state, rows[codec.PARCEL])
@@ -247,6 +278,7 @@ class Agent(Settler):
             await agent.withdrawer.finish(standings.shut_out())
             await go_on_rotating(agent)
             await date_former_invitations(agent)
+        await agent.remember_held_back()
         await take_in(agent)
         return agent
 
@@ -322,13 +354,34 @@ class Agent(Settler):
             StorageFull: It was not written, and nothing was sent. (A disk that is full only
                 afterwards is returned: who is told that nothing was written writes it again.)
         """
+        return await self.hand_over(await self.write_down(composed))
+
+    async def write_down(
+        self, composed: Compose, *, also: Iterable[Put | Delete] = ()
+    ) -> tuple[ForRelay, ...] | None:
+        """Write a message down; returns what `hand_over` then sends.
+
+        Args:
+            composed: The message.
+            also: Rows that belong into the same commit.
+
+        Raises:
+            StorageFull: It was not written, and nothing is sent.
+        """
+        await self._stop_what_is_over()
         if self._clock_is_vouched() and not self._sending.locked():
             # The usual case, in one commit: the relay answered a moment ago.
             async with self._sending:
-                deeds = await self.settle(composed, Flush(self.clock.now()))
-                return await self._try(self._submit_all(deeds))
-        await self.settle(composed)
-        return await self._try(self.flush())
+                return await self.settle(composed, Flush(self.clock.now()), also=also)
+        await self.settle(composed, also=also)
+        return None
+
+    async def hand_over(self, written: tuple[ForRelay, ...] | None) -> QuietwayError | None:
+        """Send what was written down, where that is possible; returns why it was not."""
+        if written is None:
+            return await self._try(self.flush())
+        async with self._sending:
+            return await self._try(self._submit_all(written))
 
     async def send_what_waits(self) -> QuietwayError | None:
         """Send what waits, where that is possible; returns why it was not."""
@@ -348,6 +401,32 @@ class Agent(Settler):
         is_new, self.standing.awaits_secret = self.standing.awaits_secret, False
         if not is_new:
             await self.publish_what_is_new()
+
+    async def learn_consents(self, case: CaseRef, agency: AgencyId, addition: Consents) -> Taken:
+        """Take in what another own device knows of consent about a case with a partner."""
+        return await merge_in(self, case, agency, addition)
+
+    async def remember_held_back(self) -> None:
+        """Find the conversations of what is held back, where messages came that were not opened."""
+        for case, agency in self.held_back.pairs:
+            await remember_conversations(self, case, agency)
+
+    async def follow_link(self, called: CaseRef, case: CaseRef, agency: AgencyId) -> None:
+        """Take along what is known of consent where a partner's name for a case becomes another's.
+
+        Args:
+            called: What the partner calls it.
+            case: One's own reference from now on.
+            agency: The partner.
+        """
+        former = self.cases.own_case(called, agency)
+        known = await find_consents(self.store, former, agency)
+        if former != case and known != Consents():
+            await merge_in(self, case, agency, known)
+
+    async def carry_out_consent(self) -> None:
+        """Ask back what was stopped, and say what is to be said, where that is possible."""
+        await self.send_what_waits()
 
     async def answer_revocation(self) -> None:
         """Draw a new secret where this device has just revoked another, and open lanes of it.
@@ -369,7 +448,18 @@ class Agent(Settler):
             with suppress(RelayRefused):
                 # A relay that gives nothing back, or is too busy, still takes what is new.
                 await self.withdrawer.ask()
+            await self._stop_what_is_over()
             await self._submit_all(await self.settle(Flush(self.clock.now())))
+
+    async def _stop_what_is_over(self) -> None:
+        """Stop what waited for longer than the release or agreement that it stands on."""
+        over = self.said_until.list_over(self.state, self.clock.now())
+        stops, asked = await self.withdrawer.stop(over) if over else ([], [])
+        if over:
+            await self.settle(*stops, also=asked)
+        done = self.said_until.forget_settled(self.state)
+        if done:
+            await self.settle(also=done)
 
     async def ask_back(self) -> tuple[tuple[Returned, ...], QuietwayError | None]:
         """Ask the relay for what is to be given back; returns what it said, and why not more."""
@@ -429,13 +519,18 @@ class Agent(Settler):
         rows: list[Put] = []
         async with self._turn:
             for kind in await self.shelved.inner.kinds():
-                if not holds_batches(kind):
+                # What rows are found by is read out of them again, where they are given back.
+                if kind != INDEXED and not holds_batches(kind):
                     rows += [
                         Put(kind, row.key, row.value)
                         for row in await self.shelved.inner.scan(kind)
                         if not notes_batches(kind, row.key)
                     ]
         return tuple(rows)
+
+    def note_committed(self, writes: Sequence[Write]) -> None:
+        """Follow what was just committed: the ledger shows it from now on."""
+        self.ledger.note(writes)
 
     async def aclose(self) -> None:
         """Let go of the relay and the store."""
@@ -493,6 +588,9 @@ class Agent(Settler):
         with tally.going_on():
             tally.problems += await self._run_errands()
         await note_granted(self)
+        # Here somebody waits anyway, and sees how far it is; the first board is then at once.
+        tally.reach("board")
+        await self.ledger.standing()
 
     async def _read_mailbox(self, tally: Tally) -> None:
         mailbox = await self._connect(live=False)
@@ -660,6 +758,8 @@ class Agent(Settler):
         if self.standings.hindrance(agency):
             # It was paused after this was sealed.
             return False
+        # What was stopped after it was sealed stays here, too.
+        parcels = tuple(held for held in parcels if not self._is_stopped(held.local_id))
         # One agency at a time, so that no request shows who else is written to.
         try:
             ways = self.lanes.ways(agency, self.clock.now(), urgent=urgent)
@@ -671,6 +771,10 @@ class Agent(Settler):
             batch = parcels[start : start + BATCH_RECORDS]
             again = await self._submit_batch(agency, ways, batch) or again
         return again
+
+    def _is_stopped(self, local_id: bytes) -> bool:
+        entry = self.state.outbox.get(local_id)
+        return local_id in self.answers.stopping or (entry is not None and entry.withdrawn)
 
     async def _submit_batch(
         self, agency: AgencyId, ways: tuple[tuple[bytes, ...], ...], batch: tuple[Parcel, ...]
@@ -722,8 +826,16 @@ class Agent(Settler):
             self.clocks.hear(None)
             raise
 
+    async def shred(self, rows: Collection[tuple[str, bytes]]) -> bool:
+        """Destroy the record keys of rows, and show these no more; see `Sweeper.shred`."""
+        is_done = await self.sweeper.shred(rows)
+        if is_done:
+            self.ledger.forget(rows)
+        return is_done
+
     async def _sweep(self) -> SweepReport:
         swept = await self.sweeper.sweep(self.clocks, await held_owners(self))
+        self.ledger.forget(swept.rows)
         entries = frozenset(key for kind, key in swept.rows if kind == codec.OUTBOX)
         if entries:
             await self.settle(Forgotten(self.clock.now(), entries))
@@ -779,6 +891,18 @@ async def _put_away_former(store: ShelvedStore) -> None:
         with suppress(StorageFull):
             await store.put_away_former(find_shelf)
             await store.commit([Put(SHELVED, b"-", b"")])
+    except (SchemaError, CryptoError, ValueError):
+        raise StoreDamaged("store") from None
+
+
+async def _tag_former(store: ShelvedStore) -> None:
+    """Tag what a former version wrote or a backup gave back, once."""
+    if await store.read(INDEXED, b"-") is not None:
+        return
+    try:
+        async for _ in store.tag_former(find_shelf, INDEXED_KINDS):
+            pass
+        await store.commit([Put(INDEXED, b"-", b"")])
     except (SchemaError, CryptoError, ValueError):
         raise StoreDamaged("store") from None
 

@@ -24,6 +24,7 @@ from quietway.engine.inputs import (
     SealedCopy,
     Unsealed,
 )
+from quietway.engine.withdrawal import PAUSED
 from quietway.partner_standing import StandingBook
 from quietway.sealing import (
     SUITE_REFUSED,
@@ -69,7 +70,12 @@ class _NotSealed(Exception):
 
 
 class Answers:
-    """Answers for one device."""
+    """Answers for one device.
+
+    Attributes:
+        stopping: Entries, by local id, that nothing is sealed of while their end is on its way to
+            the disk.
+    """
 
     def __init__(
         self,
@@ -84,6 +90,7 @@ class Answers:
         self._directory = directory
         self._entropy = entropy
         self._standings = StandingBook() if standings is None else standings
+        self.stopping: set[bytes] = set()
         self._suites = tuple(sorted(int(suite) for suite in available_suites()))
         self._reader = Reader(
             agency=keyring.agency,
@@ -134,6 +141,9 @@ class Answers:
         """Seal a core to each device that has a live key, and say why not to the others."""
         copies: list[SealedCopy] = []
         unsealed: list[Unsealed] = []
+        if asked.local_id in self.stopping:
+            stopped = tuple(Unsealed(device, PAUSED) for _, device in asked.devices)
+            return Sealed(now, asked.local_id, (), stopped)
         for agency, device in asked.devices:
             try:
                 copies.append(self._seal_one(asked, agency, device, now))

@@ -1,9 +1,9 @@
 """Case references: one's own, and another for each agency that a case is spoken of with.
 
 What leaves this device never carries the reference that is used here. Each agency gets an alias of
-its own, random and kept, so two agencies that compare what they hold find nothing in common, and
-the same agency sees one case under one name. What an agency calls a case itself goes back to that
-agency as it came. What is shown here is one's own reference again.
+its own, random to them and kept, so two agencies that compare what they hold find nothing in
+common, and the same agency sees one case under one name. What an agency calls a case itself goes
+back to that agency as it came. What is shown here is one's own reference again.
 
 Spec: docs/reference/sdk.md.
 """
@@ -14,6 +14,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from quietway.ports import Put
+from quietway_crypto.encoding import TAG_CASE_ALIAS
+from quietway_crypto.kdf import hmac_tagged
 from quietway_schemas.content.base import CaseContent
 from quietway_schemas.ids import AgencyId, CaseRef
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from quietway.ports import Row
+    from quietway_crypto.secret import Secret
     from quietway_schemas.content.base import ContentModel
 
 CASE_ALIAS: Final = "case_alias"
@@ -39,24 +42,37 @@ class CaseBook:
         self.turn = asyncio.Lock()
         self._aliases: dict[tuple[CaseRef, AgencyId], CaseRef] = {}
         self._cases: dict[tuple[CaseRef, AgencyId], CaseRef] = {}
+        self._called: dict[CaseRef, set[CaseRef]] = {}
 
     @classmethod
     def restore(cls, rows: Iterable[Row]) -> CaseBook:
         """Bring back what the store holds."""
         made = cls()
         for row in rows:
-            case, agency = CaseRef(row.key[:_ID_BYTES]), AgencyId(row.key[_ID_BYTES:])
-            made.add(case, agency, CaseRef(row.value))
+            made.add(*read_alias(row.key, row.value))
         return made
 
     def find(self, case: CaseRef, agency: AgencyId) -> CaseRef | None:
         """Give what an agency knows a case by, None where it was never told of it."""
         return self._aliases.get((case, agency))
 
-    def add(self, case: CaseRef, agency: AgencyId, alias: CaseRef) -> None:
-        """Take in an alias that is on the disk."""
+    def names(self, case: CaseRef) -> frozenset[CaseRef]:
+        """List all that a case may be called in what was said, one's own reference among it."""
+        return frozenset({case, *self._called.get(case, ())})
+
+    def list_opened(self, agency: AgencyId) -> list[CaseRef]:
+        """List the cases that this agency opened: it is told of them under their own reference."""
+        return [case for case, told in self._aliases if told == agency]
+
+    def add(
+        self, case: CaseRef, agency: AgencyId, alias: CaseRef, heard: CaseRef | None = None
+    ) -> None:
+        """Take in an alias that is on the disk, and what else that agency calls the case."""
         self._aliases[case, agency] = alias
-        self._cases[alias, agency] = case
+        for called in (alias, heard):
+            if called is not None:
+                self._cases[called, agency] = case
+                self._called.setdefault(case, set()).add(called)
 
     def own_case(self, called: CaseRef, agency: AgencyId) -> CaseRef:
         """Give one's own reference for what a case is called with an agency."""
@@ -74,12 +90,35 @@ class CaseBook:
         return content.model_copy(update={"case_ref": case})
 
 
-def write_alias(case: CaseRef, agency: AgencyId, alias: CaseRef) -> Put:
-    """Turn an alias into a row."""
-    return Put(CASE_ALIAS, case.value + agency.value, alias.value)
+def write_alias(
+    case: CaseRef, agency: AgencyId, alias: CaseRef, heard: CaseRef | None = None
+) -> Put:
+    """Turn an alias into a row; with `heard`, what else that agency calls the case."""
+    also = b"" if heard is None else heard.value
+    return Put(CASE_ALIAS, case.value + agency.value, alias.value + also)
 
 
-def draw_alias(case: CaseRef, entropy: bytes) -> CaseRef:
-    """Make an alias: random, and not made from the case."""
-    del case
-    return CaseRef(entropy)
+def read_alias(key: bytes, value: bytes) -> tuple[CaseRef, AgencyId, CaseRef, CaseRef | None]:
+    """Read a row back: case, agency, alias, and what else that agency calls the case.
+
+    Raises:
+        IdError: It does not have the right number of bytes.
+    """
+    also = value[_ID_BYTES:]
+    return (
+        CaseRef(key[:_ID_BYTES]),
+        AgencyId(key[_ID_BYTES:]),
+        CaseRef(value[:_ID_BYTES]),
+        CaseRef(also) if also else None,
+    )
+
+
+def make_alias(case: CaseRef, agency: AgencyId, secret: Secret) -> CaseRef:
+    """Make an alias: random to whoever has not the secret, the same on each device that has it.
+
+    Args:
+        case: By one's own reference.
+        agency: Whom it is for.
+        secret: This agency's.
+    """
+    return CaseRef(hmac_tagged(secret, TAG_CASE_ALIAS, case.value + agency.value)[:_ID_BYTES])

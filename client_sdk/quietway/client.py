@@ -16,7 +16,7 @@ Spec: docs/reference/sdk.md.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -26,8 +26,15 @@ from quietway.clocks import Clocks
 from quietway.doctor import examine
 from quietway.errors import DeviceLocked
 from quietway.faces.access import AsyncAccess
+from quietway.faces.agreements import AsyncAgreements
 from quietway.faces.attachments import AsyncAttachments
+from quietway.faces.board import AsyncBoard
+from quietway.faces.cases import AsyncCases
+from quietway.faces.consent import AsyncConsent
+from quietway.faces.contacts import AsyncContacts
 from quietway.faces.dictionary import AsyncDictionary
+from quietway.faces.due import AsyncDue
+from quietway.faces.escalations import AsyncEscalations
 from quietway.faces.log import AsyncLog
 from quietway.faces.messages import AsyncMessages
 from quietway.faces.partners import AsyncPartners
@@ -35,6 +42,7 @@ from quietway.faces.referrals import AsyncReferrals
 from quietway.faces.status import AsyncStatus
 from quietway.faces.withdrawing import withdraw
 from quietway.fingerprint import show_fingerprint, show_words
+from quietway.forwarding import forward
 from quietway.founding import Ports, found_device, open_device
 from quietway.high_water import MarkFile
 from quietway.history import list_received
@@ -43,6 +51,7 @@ from quietway.joining import join_agency, request_link, show_link_words
 from quietway.keyring.listening import read_listening
 from quietway.keyring.passphrase_rules import check_new_passphrase
 from quietway.locked import believe, erase_due, listen
+from quietway.own.accesses import AccessLines
 from quietway.own.agency import AsyncAgency
 from quietway.own.devices import AsyncDevices
 from quietway.recovering import Recovery, read_agency, recover_device
@@ -82,7 +91,11 @@ class AsyncClient:
     Attributes:
         partners: Whom this agency works with.
         referrals: Referrals: sent, answered, followed.
+        escalations: What is taken to the next level.
+        due: What needs a person now.
         status: Status indicators.
+        board: Where each case stands, in four columns.
+        cases: Cases: opened, followed, handed over, closed.
         messages: Short texts.
         attachments: Files beside messages.
         devices: The agency's own devices, how they come and how they leave.
@@ -90,7 +103,10 @@ class AsyncClient:
         retention: Legal holds, and the erasing of what has expired.
         log: The relay's transparency log, alarms about it, and evidence.
         dictionary: Which words the agencies have agreed to.
+        agreements: What the agencies have agreed may flow.
         access: Who looked at what.
+        consent: What survivors decided about their cases.
+        contacts: Whom to reach at an agency, and what contact there was.
     """
 
     def __init__(self, agent: Agent, home: Path, ports: Ports) -> None:
@@ -99,9 +115,13 @@ class AsyncClient:
         self._ports = ports
         self._following: set[asyncio.Task[None]] = set()
         self._is_locked = False
+        lines = AccessLines(agent)
         self.partners = AsyncPartners(agent)
-        self.referrals = AsyncReferrals(agent)
+        self.referrals = AsyncReferrals(agent, lines)
+        self.escalations = AsyncEscalations(agent)
+        self.due = AsyncDue(agent)
         self.status = AsyncStatus(agent)
+        self.board = AsyncBoard(agent)
         self.messages = AsyncMessages(agent)
         self.attachments = AsyncAttachments(agent, home)
         self.devices = AsyncDevices(agent)
@@ -109,7 +129,11 @@ class AsyncClient:
         self.retention = AsyncRetention(agent)
         self.log = AsyncLog(agent)
         self.dictionary = AsyncDictionary(agent)
-        self.access = AsyncAccess(agent)
+        self.agreements = AsyncAgreements(agent)
+        self.access = AsyncAccess(agent, lines)
+        self.consent = AsyncConsent(agent)
+        self.cases = AsyncCases(agent, lines, self.board)
+        self.contacts = AsyncContacts(agent)
 
     @classmethod
     async def found(
@@ -542,6 +566,27 @@ class AsyncClient:
             following.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await following
+
+    @asynccontextmanager
+    async def forward_events(self, url: str, *, secret: str) -> AsyncGenerator[None, None]:
+        """Stay connected, and tell another program on this machine what happens, as a webhook.
+
+            async with client.forward_events("http://127.0.0.1:8080/events", secret=secret):
+                ...
+
+        It is told names of events, ids and times, and never what was said. What it does not take
+        is sent again until it does, in order; this client never waits for it.
+
+        Args:
+            url: `http://127.0.0.1:PORT/path` or `http://[::1]:PORT/path`.
+            secret: At least 32 characters; `read_webhook` takes the same.
+
+        Raises:
+            ContentRefused: The address is not on this machine, or the secret is short.
+            StoreError: When it ends: the device's own files were in the way.
+        """
+        async with forward(self.events, self._agent, url, secret):
+            yield
 
     async def backup(
         self,

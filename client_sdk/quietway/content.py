@@ -8,10 +8,65 @@ Spec: schemas/README.md, "Content".
 
 from __future__ import annotations
 
+from quietway_schemas.content.agreement import (
+    AgreementCell,
+    AgreementEnded,
+    AgreementShared,
+    AgreementTerms,
+    SignedAgreement,
+)
 from quietway_schemas.content.attachment import AttachmentFile
 from quietway_schemas.content.audience import AudienceList
 from quietway_schemas.content.base import ContentModel
+from quietway_schemas.content.case import (
+    BarrierUpdate,
+    CaseLink,
+    CaseReview,
+    CaseStatus,
+    LeadAccept,
+    LeadAssign,
+    LeadDecline,
+    LeadOffer,
+    ProgressNote,
+    RelocationOptions,
+    RespondentEvent,
+    TemplateBand,
+    UrgentAction,
+)
+from quietway_schemas.content.consent import (
+    ConsentAmend,
+    ConsentGrant,
+    ConsentPause,
+    ConsentPreferences,
+    ConsentResume,
+    ConsentRevoke,
+    ConsentWindow,
+    InformedItems,
+    PurgeAttestation,
+    Release,
+    RollbackOrder,
+    Withdrawal,
+)
+from quietway_schemas.content.contact import (
+    AfterHours,
+    AgencyProfile,
+    ClarificationRequest,
+    ContactLog,
+    ContactSlot,
+    DirectoryContact,
+    ProgramCapacity,
+    ResponseWindows,
+    SystemProblem,
+)
+from quietway_schemas.content.coordination import (
+    AdvocateRequest,
+    Escalation,
+    ServiceUptake,
+    TriageRoute,
+)
 from quietway_schemas.content.message import MessageText
+from quietway_schemas.content.missing import list_missing
+from quietway_schemas.content.profiles import find_absent_fields
 from quietway_schemas.content.receipt import ReceiptCover, ReceiptOpened, ReceiptStored
 from quietway_schemas.content.referral import (
     Episode,
@@ -38,18 +93,49 @@ from quietway_schemas.ids import (
 )
 
 __all__ = [
+    "AdvocateRequest",
+    "AfterHours",
     "AgencyId",
+    "AgencyProfile",
+    "AgreementCell",
+    "AgreementEnded",
+    "AgreementShared",
+    "AgreementTerms",
     "AttachmentFile",
     "AudienceList",
+    "BarrierUpdate",
+    "CaseLink",
     "CaseRef",
+    "CaseReview",
+    "CaseStatus",
+    "ClarificationRequest",
+    "ConsentAmend",
+    "ConsentGrant",
+    "ConsentPause",
+    "ConsentPreferences",
+    "ConsentResume",
+    "ConsentRevoke",
+    "ConsentWindow",
+    "ContactLog",
+    "ContactSlot",
     "ContentError",
     "ContentModel",
     "ConversationId",
     "DeviceId",
+    "DirectoryContact",
     "Episode",
+    "Escalation",
     "IdError",
+    "InformedItems",
+    "LeadAccept",
+    "LeadAssign",
+    "LeadDecline",
+    "LeadOffer",
     "MessageId",
     "MessageText",
+    "ProgramCapacity",
+    "ProgressNote",
+    "PurgeAttestation",
     "ReceiptCover",
     "ReceiptOpened",
     "ReceiptStored",
@@ -63,6 +149,20 @@ __all__ = [
     "ReferralRef",
     "ReferralReopen",
     "Referring",
+    "Release",
+    "RelocationOptions",
+    "RespondentEvent",
+    "ResponseWindows",
+    "RollbackOrder",
+    "ServiceUptake",
+    "SignedAgreement",
     "StatusIndicator",
+    "SystemProblem",
+    "TemplateBand",
+    "TriageRoute",
+    "UrgentAction",
     "VspContact",
+    "Withdrawal",
+    "find_absent_fields",
+    "list_missing",
 ]

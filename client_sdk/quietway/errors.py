@@ -32,6 +32,7 @@
     │   ├── LogForked             the log was proved to show two faces
     │   ├── LogRolledBack         the log shows less, or something else, than it did before
     │   ├── DirectoryStale        nobody vouched for an agency's devices for a week
+    │   ├── AgreementRefused      it is no such file, or this agency may not sign it
     │   ├── DictionaryRefused     the agencies have not agreed to it, or it is no such file
     │   ├── OutpacedByColleague   another ops holder changed the manifest first
     │   ├── NotTakenIn            their relay lets nothing of this agency through to them
@@ -47,6 +48,7 @@
     │   ├── BackupExists          there is a file of that name
     │   └── BackupRefused         not opened, too large, or of a device that left
     ├── ContentRefused            what was to be said breaks a rule; nothing was sealed
+    ├── NotPermitted              no consent, agreement or law allows it; nothing was sealed
     ├── RoleRefused               the roles of a device do not allow it; nothing was sealed
     ├── MembershipError           the agency's own devices
     │   ├── LinkRefused           what was shown is not what was compared
@@ -60,6 +62,7 @@
     │   ├── AttachmentGone        the relay does not have it any more
     │   ├── AttachmentRefused     not, byte for byte, what was sent
     │   └── AttachmentUnfit       it can't be read, sent or written as it is
+    ├── WebhookRefused            what came to a receiver is not believed
     ├── NotFound                  no such referral, message or case in this store
     └── ImportRefused             a file that can't become a referral, with reason and field
 
@@ -70,7 +73,10 @@ Spec: docs/spec/envelope.md, "Opening".
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from quietway.policy.rulings import Ruling
 
 
 class QuietwayError(Exception):
@@ -415,6 +421,16 @@ class EvidenceRefused(TrustError):
         self.reason = reason
 
 
+class AccessFileRefused(TrustError):
+    """A file is no access log that can be checked."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This file is no access log that was exported whole: it proves nothing. Ask the "
+            "auditor to export it again: `quietway access export FILE`."
+        )
+
+
 class LogForked(TrustError):
     """There is proof that the log showed two faces, and no person has acknowledged it yet."""
 
@@ -488,6 +504,30 @@ class DictionaryRefused(TrustError):
         self.agency = agency
 
 
+_AGREEMENT_ADVICE: Final = {
+    "not_a_party": "It does not name your agency as a party: ask whoever wrote it.",
+    "not_read": "It is not an agreement's signed file: ask for it again, as it was made.",
+    "over": "It has ended, expired, or was replaced: draft the next version.",
+    "two_of_one_version": "Your agency signed another text under this name and version: compare "
+    "them, and draft the next version.",
+    "unknown": "It is not known here: synchronise, or ask a party to share it.",
+}
+
+
+class AgreementRefused(TrustError):
+    """An agreement was not taken, signed or shown.
+
+    Attributes:
+        reason: `not_a_party`, `not_read`, `over`, `two_of_one_version` or `unknown`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"Nothing was done about the agreement ({reason}). {_AGREEMENT_ADVICE[reason]}"
+        )
+        self.reason = reason
+
+
 class OutpacedByColleague(TrustError):
     """Another device of this agency changed the manifest first; nothing of this change was made."""
 
@@ -557,7 +597,7 @@ class Unreachable(TrustError):
     def __init__(self, device: str) -> None:
         super().__init__(
             f"{device} has no live key, so nothing can be sealed to it. It publishes new ones "
-            "when it is next switched on; your message waits."
+            "when it is next switched on; your message waits. Call them if it is urgent."
         )
         self.device = device
 
@@ -680,6 +720,37 @@ class ContentRefused(QuietwayError):
         super().__init__(f"Nothing was done: {field} {reason}")
         self.field = field
         self.reason = reason
+
+
+class NotPermitted(QuietwayError):
+    """Neither a survivor's consent, nor an agreement, nor a law allows what was to be said.
+
+    Attributes:
+        agency: Whom it was for, by its code.
+        ruling: Which rule decided, and what is missing; `ruling.explain("es")` says it in Spanish.
+    """
+
+    def __init__(self, agency: str, ruling: Ruling) -> None:
+        super().__init__(
+            f"Nothing was sealed for {agency} (rule {ruling.rule}). {ruling.explain()}"
+        )
+        self.agency = agency
+        self.ruling = ruling
+
+
+class DataUseUnread(QuietwayError):
+    """The agency has a data-use policy, and this device's user has not acknowledged it.
+
+    Attributes:
+        version: Of the policy.
+    """
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"Nothing was sealed: read your agency's data-use policy, version {version}, and "
+            "acknowledge it first (client.consent.acknowledge_data_use)."
+        )
+        self.version = version
 
 
 class RoleRefused(QuietwayError):
@@ -841,6 +912,21 @@ class AttachmentUnfit(AttachmentError):
     def __init__(self, reason: str) -> None:
         super().__init__(_UNFIT[reason])
         self.reason = reason
+
+
+class WebhookRefused(QuietwayError):
+    """What came to a webhook's receiver is not to be believed.
+
+    Attributes:
+        why: What is wrong with it.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The webhook is not believed: {why}. Answer 401 and do nothing; if it goes on, give "
+            "sender and receiver one new secret."
+        )
+        self.why = why
 
 
 class NotFound(QuietwayError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from quietway_schemas.content.base import ContentModel
-    from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, MessageId
+    from quietway_schemas.ids import AgencyId, CaseRef, ConversationId, DeviceId, MessageId
     from quietway_schemas.instants import Instant
 
 SenderStanding: TypeAlias = Literal["current", "retired", "revoked"]
@@ -318,6 +318,72 @@ class PartnerStandingChanged:
     at: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class AgreementSigned:
+    """Every party of an agreement has signed it: it counts from when it says.
+
+    Attributes:
+        agreement: Its hash, 32 bytes; `client.agreements.show` explains it.
+        name: What it is called.
+        version: Which version of that.
+        at: When this device saw the last signature.
+    """
+
+    agreement: bytes
+    name: str
+    version: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChanged:
+    """A partner or a colleague said how consent stands.
+
+    Attributes:
+        agency: The partner that it is about.
+        case: The case, by one's own reference.
+        given: What counts of what is given to the partner: `granted`, `paused` or `revoked`.
+        held_back: Whether what the partner said of the case is not shown now.
+        at: When this device learnt of it.
+    """
+
+    agency: AgencyId
+    case: CaseRef = field(repr=False)
+    given: str
+    held_back: bool
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Something came about a case that is held back. It is kept, and not shown.
+
+    Attributes:
+        agency: Who said it.
+        at: When it came.
+    """
+
+    agency: AgencyId
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackSilent:
+    """Devices that were asked to delete what was said have not answered, and were reminded.
+
+    Attributes:
+        order_id: Which order.
+        agency: Whose devices.
+        devices: How many are silent.
+        at: When it was noticed.
+    """
+
+    order_id: bytes
+    agency: AgencyId
+    devices: int
+    at: Instant
+
+
 Event: TypeAlias = (
     Received
     | AgencyGone
@@ -339,4 +405,8 @@ Event: TypeAlias = (
     | ConnectionLost
     | ConnectionBack
     | ErasingPaused
+    | AgreementSigned
+    | ConsentChanged
+    | HeldBack
+    | RollbackSilent
 )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from quietway.errors import StorageFull
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 PRIVATE_FOLDER: Final = 0o700
@@ -34,8 +34,12 @@ def make_private_folder(folder: Path) -> None:
         folder.chmod(PRIVATE_FOLDER)
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Replace a file as a whole, and return when a power cut cannot undo it.
+
+    Args:
+        path: The file.
+        content: What stands in it, as a whole or piece by piece.
 
     Raises:
         StorageFull: There is no room. The file is as it was.
@@ -85,13 +89,13 @@ def telling_full_disk() -> Iterator[None]:
         raise
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write_new(path: Path, content: bytes | Iterable[bytes]) -> None:
     # What an interrupted writing left behind is worth nothing: the rename never happened.
     with suppress(FileNotFoundError):
         path.unlink()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags, PRIVATE_FILE), "wb") as file:
-        file.write(content)
+        file.writelines([content] if isinstance(content, bytes) else content)
         file.flush()
         os.fsync(file.fileno())
 

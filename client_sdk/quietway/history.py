@@ -6,51 +6,117 @@ Spec: docs/reference/sdk.md.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quietway.engine.codec import Fields
-from quietway.engine.conversations import misses_before
+from quietway.engine.conversations import chains_in, misses_before
 from quietway.errors import NotFound, StoreDamaged
 from quietway.events import Received
 from quietway.records import EVIDENCE, MESSAGE, NOTICE, StoredMessage, read_message
 from quietway.reports import Conversation
+from quietway.roles import keep_readable
+from quietway.standing import own_message
+from quietway.store.shelves import own, own_conversation, own_referral
 from quietway.views.conversation import Gap, Known, fold_conversation
 from quietway_crypto.errors import CryptoError
+from quietway_schemas.content.base import CaseContent
 from quietway_schemas.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from quietway.agent import Agent
+    from quietway.ports import Row
     from quietway.views.conversation import ConversationEntry
-    from quietway_schemas.ids import ConversationId, MessageId
+    from quietway_schemas.ids import CaseRef, ConversationId, MessageId, ReferralRef
 
     _Grouped = Mapping[ConversationId, Sequence[StoredMessage]]
 
+_LEAST_PAGE: Final = 50
 
-async def list_messages(agent: Agent) -> list[StoredMessage]:
-    """List every message of the store, in the order of first writing.
+
+async def list_messages(
+    agent: Agent,
+    *,
+    case: CaseRef | None = None,
+    conversation: ConversationId | None = None,
+    referral: ReferralRef | None = None,
+    held_back: bool = False,
+) -> list[StoredMessage]:
+    """List messages of the store, in the order of first writing; of one thing, without the rest.
 
     What came for another audience than one with this device in it is not among them, also where
     that showed only afterwards.
+
+    Args:
+        agent: Of this device.
+        case: Only what names this case, by one's own reference, and what was said in the
+            conversations that speak of it; None for all.
+        conversation: Only what was said there; None for all.
+        referral: Only what names this referral: its packet, answers, and how it went on; None for
+            all.
+        held_back: What a partner stopped sharing too, which is shown to nobody.
     """
-    return [_show(agent, message) for message in await list_as_said(agent)]
+    if referral is not None:
+        messages = await list_tagged(agent, own_referral(referral), held_back=True)
+    elif case is not None:
+        messages = await _list_of_case(agent, case)
+    elif conversation is not None:
+        messages = await list_tagged(agent, own_conversation(conversation), held_back=True)
+    else:
+        messages = [show_message(agent, message) for message in await list_as_said(agent)]
+    if case is not None and referral is not None:
+        spoken_of = {held.conversation for held in await _list_of_case(agent, case)}
+        messages = [held for held in messages if held.conversation in spoken_of]
+    if conversation is not None:
+        messages = [held for held in messages if held.conversation == conversation]
+    if not held_back:
+        messages = [held for held in messages if not is_held_back(agent, held)]
+    return messages
+
+
+async def list_tagged(agent: Agent, tag: bytes, *, held_back: bool = False) -> list[StoredMessage]:
+    """List the messages that bear a tag, in the order of first writing, and read no others.
+
+    Args:
+        agent: Of this device.
+        tag: Of `standing` or `store.shelves`.
+        held_back: What a partner stopped sharing too, which is shown to nobody.
+    """
+    rows = await agent.store.scan_tagged(MESSAGE, tag)
+    messages = [show_message(agent, message) for message in _read(agent, rows)]
+    return [held for held in messages if held_back or not is_held_back(agent, held)]
+
+
+def is_held_back(agent: Agent, message: StoredMessage) -> bool:
+    """Say whether a message is of a case that whoever said it stopped sharing."""
+    found = agent.held_back.find(message.content, message.agency, message.conversation)
+    return message.received and found is not None
+
+
+async def list_around(agent: Agent, kind: str) -> list[StoredMessage]:
+    """List what was said in the conversations in which something of a type stands.
+
+    Args:
+        agent: Of this device.
+        kind: A type that stands.
+    """
+    standing = await agent.ledger.standing()
+    conversations = {held.conversation for held in standing if held.content.type == kind}
+    return [
+        held
+        for conversation in sorted(conversations, key=str)
+        for held in await list_messages(agent, conversation=conversation)
+    ]
 
 
 async def list_as_said(agent: Agent) -> list[StoredMessage]:
     """List every message with the case references that travelled, as for another own device."""
-    rows = await agent.store.scan(MESSAGE)
-    try:
-        messages = [read_message(row) for row in rows]
-    except (SchemaError, CryptoError):
-        raise StoreDamaged("store") from None
-    return [_find_recipients(agent, held) for held in messages if _is_for_me(agent, held)]
+    return _read(agent, await agent.store.scan(MESSAGE))
 
 
 async def list_received(agent: Agent, limit: int | None) -> list[Received]:
     """List the newest messages that other devices sent, oldest first."""
-    received = [message for message in await list_messages(agent) if message.received]
-    chosen = received if limit is None else received[max(0, len(received) - limit) :]
     return [
         Received(
             message_id=message.message_id,
@@ -65,9 +131,26 @@ async def list_received(agent: Agent, limit: int | None) -> list[Received]:
             sent_to=message.to,
             by_colleague=message.agency == agent.keyring.agency,
         )
-        for message in chosen
+        for message in await _list_newest_received(agent, limit)
         if message.message_id is not None
     ]
+
+
+async def _list_newest_received(agent: Agent, limit: int | None) -> list[StoredMessage]:
+    if limit is None:
+        readable = keep_readable(agent, await list_messages(agent))
+        return [message for message in readable if message.received]
+    found: list[StoredMessage] = []
+    before: int | None = None
+    while len(found) < limit:
+        page = await agent.store.scan_back(MESSAGE, before=before, limit=max(limit, _LEAST_PAGE))
+        shown = [show_message(agent, held) for held in _read(agent, page) if held.received]
+        readable = keep_readable(agent, shown)
+        found += [held for held in readable if not is_held_back(agent, held)]
+        if not page:
+            break
+        before = page[-1].position
+    return found[:limit][::-1]
 
 
 async def show_conversation(
@@ -78,8 +161,9 @@ async def show_conversation(
     Raises:
         NotFound: Nothing was said there, as far as is known here.
     """
-    messages = _group(await list_messages(agent))
-    evidence = _group(await _list_evidence(agent))
+    readable = keep_readable(agent, await list_messages(agent, conversation=conversation))
+    messages = _group(readable)
+    evidence = _group(await _list_evidence(agent, conversation))
     entries = _fold(agent, conversation, messages, evidence)
     if not entries:
         raise NotFound(f"The conversation {conversation}", "quietway conversation list")
@@ -88,7 +172,7 @@ async def show_conversation(
 
 async def list_conversations(agent: Agent) -> list[Conversation]:
     """List the conversations, the one that was last spoken in last."""
-    messages = _group(await list_messages(agent))
+    messages = _group(keep_readable(agent, await list_messages(agent)))
     evidence = _group(await _list_evidence(agent))
     found = [_sum_up(agent, conversation, messages, evidence) for conversation in messages]
     return sorted(found, key=lambda held: held.last_at)
@@ -100,9 +184,8 @@ async def find_message(agent: Agent, message_id: MessageId) -> StoredMessage:
     Raises:
         NotFound: It is not here.
     """
-    for message in await list_messages(agent):
-        if message.message_id == message_id:
-            return message
+    for message in await list_tagged(agent, own_message(message_id)):
+        return message
     raise NotFound(f"The message {message_id}")
 
 
@@ -120,21 +203,64 @@ def count_row(raw: bytes) -> int:
     return Fields(raw).number("count")
 
 
-def _show(agent: Agent, message: StoredMessage) -> StoredMessage:
+def show_message(agent: Agent, message: StoredMessage) -> StoredMessage:
+    """Show a message with one's own case references, and how its signer's device stands now."""
     # What concerns a case is said to one agency at a time.
     other = min(message.to, default=message.agency)
-    shown = replace(message, content=agent.cases.translate(message.content, other))
-    if message.device is None:
-        return shown
-    standing = agent.directory.sender_standing(message.agency, message.device)
-    return replace(shown, sender_standing=standing)
+    content, standing = agent.cases.translate(message.content, other), message.sender_standing
+    if message.device is not None:
+        standing = agent.directory.sender_standing(message.agency, message.device)
+    if content is message.content and standing == message.sender_standing:
+        # One object for both: what stands is held as it was said, and as it is shown.
+        return message
+    return replace(message, content=content, sender_standing=standing)
 
 
-async def _list_evidence(agent: Agent) -> list[StoredMessage]:
+async def _list_of_case(agent: Agent, case: CaseRef) -> list[StoredMessage]:
+    # A colleague's alias may have come after what was said under it.
+    names = agent.cases.names(case)
+    named = [held for name in names for held in await list_tagged(agent, own(name), held_back=True)]
+    spoken_of = {held.conversation for held in named if _names_case(held, case)}
+    found = [
+        held
+        for conversation in spoken_of
+        for held in await list_tagged(agent, own_conversation(conversation), held_back=True)
+    ]
+    return sorted(found, key=lambda held: held.position)
+
+
+async def _list_evidence(
+    agent: Agent, conversation: ConversationId | None = None
+) -> list[StoredMessage]:
+    if conversation is None:
+        rows = await agent.store.scan(EVIDENCE)
+    else:
+        rows = await agent.store.scan_tagged(EVIDENCE, own_conversation(conversation))
+    return parse_rows(rows)
+
+
+def _read(agent: Agent, rows: Iterable[Row]) -> list[StoredMessage]:
+    messages = parse_rows(rows)
+    return [_find_recipients(agent, held) for held in messages if _is_for_me(agent, held)]
+
+
+def show_said(agent: Agent, message: StoredMessage) -> StoredMessage | None:
+    """Show a message as its row was read; None where it is not for this device."""
+    if not _is_for_me(agent, message):
+        return None
+    return show_message(agent, _find_recipients(agent, message))
+
+
+def parse_rows(rows: Iterable[Row]) -> list[StoredMessage]:
+    """Read the rows of messages, whoever they are for, with the references that travelled."""
     try:
-        return [read_message(row) for row in await agent.store.scan(EVIDENCE)]
+        return [read_message(row) for row in rows]
     except (SchemaError, CryptoError):
         raise StoreDamaged("store") from None
+
+
+def _names_case(message: StoredMessage, case: CaseRef) -> bool:
+    return isinstance(message.content, CaseContent) and message.content.case_ref == case
 
 
 def _group(messages: Iterable[StoredMessage]) -> _Grouped:
@@ -148,7 +274,7 @@ def _fold(
     agent: Agent, conversation: ConversationId, messages: _Grouped, evidence: _Grouped
 ) -> tuple[ConversationEntry, ...]:
     state = agent.state
-    chains = [held for held in state.chains.values() if held.conversation == conversation]
+    chains = chains_in(state, conversation)
     return fold_conversation(
         messages.get(conversation, ()),
         evidence=evidence.get(conversation, ()),

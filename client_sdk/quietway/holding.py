@@ -18,7 +18,6 @@ from quietway.history import list_messages
 from quietway.ports import Delete, Put
 from quietway.reports import LegalHold, SweepReport
 from quietway.store.shelves import OF_CASE, own, own_conversation
-from quietway_schemas.content.base import CaseContent
 from quietway_schemas.errors import IdError
 from quietway_schemas.ids import CaseRef, ConversationId
 
@@ -88,12 +87,11 @@ async def held_owners(agent: Agent) -> frozenset[bytes]:
     owners = frozenset(row.key for row in await agent.store.scan(HOLD))
     if not any(owner.startswith(OF_CASE) for owner in owners):
         return owners
+    cases = (CaseRef(owner[len(OF_CASE) :]) for owner in owners if owner.startswith(OF_CASE))
     return owners | {
         own_conversation(message.conversation)
-        for message in await list_messages(agent)
-        if isinstance(message.content, CaseContent)
-        and message.content.case_ref is not None
-        and own(message.content.case_ref) in owners
+        for case in cases
+        for message in await list_messages(agent, case=case, held_back=True)
     }
 
 

@@ -10,7 +10,7 @@ Spec: docs/spec/relay-protocol.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from quietway_crypto.secret import Secret
     from quietway_schemas.directory import DirectoryPage, SignedObject
     from quietway_schemas.holds import Claim, Ladder
-    from quietway_schemas.ids import AgencyId, CaseRef, ConversationId
+    from quietway_schemas.ids import AgencyId, CaseRef, ConversationId, ReferralRef
     from quietway_schemas.instants import Instant
     from quietway_schemas.log import LogLeaves
     from quietway_schemas.wake import WakeEndpoints
@@ -73,19 +73,23 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Where a row of content belongs, so that its key can die in its time.
+    """Where a row of content belongs, so that its key can die in its time, and what it is found by.
 
     Attributes:
         conversation: Where it was said.
         case_ref: The case that it speaks of, as it stands in the content; None where it names none.
         agency: Who said it, or to whom it was said: each has its own reference for a case.
         until: When its retention ends.
+        referral_ref: The referral that it speaks of; None where it names none.
+        tags: What else it is found by.
     """
 
     conversation: ConversationId
     case_ref: CaseRef | None
     agency: AgencyId
     until: Instant
+    referral_ref: ReferralRef | None = None
+    tags: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,33 @@ class Delete:
     key: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Let a row be found by a tag, until it is deleted; nothing happens where there is no row.
+
+    Attributes:
+        kind: The row's.
+        key: The row's.
+        tag: 1 to 64 bytes: an id behind a byte that says of what. Never anything that was said.
+    """
+
+    kind: str
+    key: bytes
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Untag:
+    """Let a row be found by a tag no more; nothing happens where it was not."""
+
+    kind: str
+    key: bytes
+    tag: bytes
+
+
+Write: TypeAlias = Put | Delete | Tag | Untag
+
+
 class Store(Protocol):
     """The device's durable memory: kinds of rows, written in transactions."""
 
@@ -124,12 +155,22 @@ class Store(Protocol):
         """Return the rows of a kind with a position greater than `after`, in order of position."""
         ...
 
+    async def scan_back(self, kind: str, *, before: int | None = None, limit: int) -> Sequence[Row]:
+        """Return the newest rows of a kind, those with a position below `before`, newest first."""
+        ...
+
+    async def scan_tagged(
+        self, kind: str, tag: bytes, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Row]:
+        """Return the rows of a kind that bear a tag, as `scan` does, and read no others."""
+        ...
+
     async def kinds(self) -> Sequence[str]:
         """Return the kinds of which there is a row, sorted."""
         ...
 
-    async def commit(self, writes: Sequence[Put | Delete]) -> None:
-        """Write all of it durably, or none.
+    async def commit(self, writes: Sequence[Write]) -> None:
+        """Write all of it durably, in this order, or none. A row's tags go with it.
 
         Raises:
             StorageFull: There is no room. Nothing was written, and the store is as it was.

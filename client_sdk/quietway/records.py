@@ -9,7 +9,8 @@ Spec: docs/spec/envelope.md, "Core".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from quietway.engine.codec import OUTBOX, Fields, place_entry, read_entry, write_row
@@ -24,8 +25,9 @@ from quietway.engine.effects import (
 from quietway.ports import Put
 from quietway.retention import choose_shelf
 from quietway.slips import write_slip
-from quietway_schemas.content.quiet import is_taken_in
-from quietway_schemas.content.registry import parse_content
+from quietway.standing import own_message, tags_of
+from quietway_schemas.content.quiet import is_heeded, is_taken_in
+from quietway_schemas.content.registry import read_kept_content
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, MessageId
 from quietway_schemas.instants import DAY
@@ -49,9 +51,12 @@ NOTICE: Final = "notice"
 UPLOAD: Final = "upload"
 """A file on its way to the relay; see `attaching.upload`."""
 WITHIN: Final = "within"
-"""What another device of this agency told, or a lane a partner gave, until it was taken in."""
+"""Until it is taken in: a colleague's word, a lane a partner gave, a copy of what is heeded."""
 SNAPSHOT: Final = "snapshot"
 """Snapshots on their way between this agency's devices; see `own.snapshot_rows`."""
+INDEXED: Final = "indexed"
+"""There once every message is tagged with what it is found by; a backup does not have it."""
+INDEXED_KINDS: Final = (EVIDENCE, MESSAGE)
 CONTENT_KINDS: Final = frozenset(
     {ACCESS, ACCESS_OWN, MESSAGE, EVIDENCE, QUARANTINE, OUTBOX, SNAPSHOT, UPLOAD}
 )
@@ -132,6 +137,14 @@ def write_record(
             return Put(NOTICE, name_notice(record), write_row(count=counted + 1, last=record.now))
 
 
+def heed(record: Record, put: Put) -> tuple[Put, ...]:
+    """Give the row by which a message is acted on as well: what a device takes in, once."""
+    if put.kind != MESSAGE or not isinstance(record, RecordReceived):
+        return ()
+    kind = record.opened.content.type
+    return (Put(WITHIN, put.key, put.value),) if is_heeded(kind) else ()
+
+
 def name_notice(record: RecordNotice) -> bytes:
     """Name the row that counts this refusal: its class and its day."""
     return f"{record.reason}/{record.now // DAY}".encode("ascii")
@@ -152,19 +165,24 @@ def read_message(row: Row) -> StoredMessage:
         received=held.truth("received"),
         message_id=MessageId(name) if name else None,
         conversation=ConversationId.from_text(held.text("conversation")),
-        agency=AgencyId.from_text(held.text("agency")),
+        agency=_read_agency(held.text("agency")),
         program=held.text("program"),
-        to=tuple(AgencyId.from_text(text) for text in held.texts("to")),
+        to=tuple(_read_agency(text) for text in held.texts("to")),
         said_at=held.number("said_at"),
-        content=parse_content(held.raw("content"), class_),
+        content=read_kept_content(held.raw("content"), class_),
         chain=held.raw("chain"),
         seq=held.number("seq"),
         prev=held.raw("prev"),
         audience_digest=held.raw("audience"),
         core_hash=held.raw("core_hash"),
         from_snapshot=held.truth("snapshot"),
-        device=DeviceId.from_text(device) if device else None,
+        device=_read_device(device) if device else None,
     )
+
+
+# Few agencies and devices say a hundred thousand messages.
+_read_agency = lru_cache(maxsize=1_024)(AgencyId.from_text)
+_read_device = lru_cache(maxsize=1_024)(DeviceId.from_text)
 
 
 def find_shelf(kind: str, row: Row) -> Shelf:
@@ -176,13 +194,27 @@ def find_shelf(kind: str, row: Row) -> Shelf:
     if kind == OUTBOX:
         return place_entry(read_entry(row))
     held = Fields(row.value)
-    return choose_shelf(
+    shelf = choose_shelf(
         held.raw("content"),
         EnvelopeClass.FLASH if held.truth("flash") else EnvelopeClass.CASE,
         created=held.number("said_at"),
         conversation=ConversationId.from_text(held.text("conversation")),
         agency=AgencyId.from_text(min(held.texts("to"), default=held.text("agency"))),
     )
+    is_message = kind == MESSAGE
+    return tag_shelf(shelf, held.raw("content"), held.raw("message")) if is_message else shelf
+
+
+def tag_shelf(shelf: Shelf, content: bytes, message_id: bytes) -> Shelf:
+    """Say what a message is found by, beside what its shelf names.
+
+    Args:
+        shelf: Its shelf.
+        content: Canonical JSON.
+        message_id: 16 bytes, or empty as long as it was not sent.
+    """
+    named = (own_message(MessageId(message_id)),) if message_id else ()
+    return replace(shelf, tags=(*named, *tags_of(content)))
 
 
 def _write_received(record: RecordReceived, program: str, to: Iterable[AgencyId]) -> Put:
@@ -216,6 +248,8 @@ def _write_received(record: RecordReceived, program: str, to: Iterable[AgencyId]
         agency=min(to, default=core.agency),
     )
     kind = _kind_of(record)
+    if kind == MESSAGE:
+        shelf = tag_shelf(shelf, core.content, opened.message_id.value)
     return Put(kind, opened.message_id.value, row, None if kind == WITHIN else shelf)
 
 
@@ -260,7 +294,8 @@ def _write_sent(record: RecordSent, agency: AgencyId) -> Put:
         conversation=record.conversation,
         agency=min(record.to),
     )
-    return Put(MESSAGE, record.local_id, row, shelf)
+    message_id = b"" if record.message_id is None else record.message_id.value
+    return Put(MESSAGE, record.local_id, row, tag_shelf(shelf, record.content, message_id))
 
 
 def sender_of(record: Record) -> tuple[AgencyId, DeviceId] | None:

@@ -56,6 +56,38 @@ relay got lost, so nobody knows. `asked`: the relay could not be asked yet, and 
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicateReferral:
+    """The same program was asked for the same service for this case not long ago.
+
+    Attributes:
+        ref: The earlier referral.
+        at: When it was made, milliseconds since 1970-01-01T00:00:00Z.
+        state: The state that it is in now.
+    """
+
+    ref: ReferralRef
+    at: Instant
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """The program says of itself that it has no room, or a waiting list.
+
+    Attributes:
+        program: Which.
+        capacity: A code of the list `capacity`.
+    """
+
+    program: str
+    capacity: str
+
+
+SentWarning: TypeAlias = DuplicateReferral | NoRoom
+"""What a person should know about something that was sent all the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """What became of a message by the time `send` returned.
 
@@ -66,6 +98,7 @@ class Sent:
         referral_ref: The referral that it is about, if it is about one.
         state: How far it came; `not_yet_sent` also where the relay's answer got lost.
         problem: Why it came no further, with what to do next; None when it is on its way.
+        warnings: What a person should know about a referral; nothing was refused for it.
     """
 
     local_id: bytes
@@ -74,6 +107,7 @@ class Sent:
     referral_ref: ReferralRef | None
     state: OutboxState
     problem: QuietwayError | None = None
+    warnings: tuple[SentWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +216,7 @@ class SyncProgress:
     """How far a `sync` has come.
 
     Attributes:
-        stage: `clock`, `directory`, `publish`, `mailbox` or `outbox`.
+        stage: `clock`, `directory`, `publish`, `mailbox`, `outbox` or `board`.
         done: How many of this stage.
         total: Out of how many, as far as it is known.
     """

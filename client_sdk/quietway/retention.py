@@ -1,7 +1,8 @@
 """How long content is kept, and the shelf that it is put away on. Pure.
 
 Retention is counted from the moment at which something was said, by the class that it travelled in;
-a type may have a time of its own. What ends in one ISO week and belongs to one case (or to one
+a type may have a time of its own, and a content may say that it is kept for fewer days, where an
+agreement asks for that (V36). What ends in one ISO week and belongs to one case (or to one
 conversation, where no case is named) lies under one record key, and that key dies at the end of the
 week's Sunday, 24:00 UTC. So the time at which a key dies tells a week and nothing nearer.
 
@@ -13,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from quietway.ports import Shelf
-from quietway_schemas.canonical import decode_strict
+from quietway_schemas.canonical import decode_kept
 from quietway_schemas.envelope import EnvelopeClass
-from quietway_schemas.ids import CaseRef
+from quietway_schemas.ids import CaseRef, ReferralRef
 from quietway_schemas.instants import DAY, WEEK
 
 if TYPE_CHECKING:
@@ -73,11 +74,14 @@ def choose_shelf(
     Raises:
         SchemaError: The content is not one.
     """
-    fields = decode_strict(content, max_bytes=_LARGEST_CONTENT) if content else {}
-    kind, case = fields.get("type"), fields.get("case_ref")
+    fields = decode_kept(content, max_bytes=_LARGEST_CONTENT) if content else {}
+    kind, case, referral = (fields.get(name) for name in ("type", "case_ref", "referral_ref"))
+    kept = kept_for_ms(kind if isinstance(kind, str) else "", class_)
+    days = fields.get("retain_days")
     return Shelf(
         conversation=conversation,
         case_ref=CaseRef.from_text(case) if isinstance(case, str) else None,
         agency=agency,
-        until=created + kept_for_ms(kind if isinstance(kind, str) else "", class_),
+        until=created + (min(kept, days * DAY) if isinstance(days, int) else kept),
+        referral_ref=ReferralRef.from_text(referral) if isinstance(referral, str) else None,
     )

@@ -48,27 +48,30 @@ from quietway.events import (
     DeadLettered,
     ExpiredUnread,
     GapSeen,
+    HeldBack,
     OwnDevicesChanged,
     Quarantined,
     Received,
     SentStored,
     ToldOtherwise,
 )
+from quietway.fates import note_fates
+from quietway.held_back import HeldBackBook
 from quietway.keyring.batches import name_kind
 from quietway.locked import Gone
 from quietway.own_devices import write_change
 from quietway.partner_standing import StandingBook
 from quietway.ports import Delete, Put
-from quietway.records import NOTICE, name_notice, sender_of, write_record
+from quietway.records import NOTICE, heed, name_notice, sender_of, write_record
 from quietway.unbroken import end_what_began
 from quietway.witnessing.gossip import Noted
 from quietway_schemas.content.log import LogCheckpoint
-from quietway_schemas.content.quiet import is_taken_in
+from quietway_schemas.content.quiet import is_heeded, is_taken_in
 from quietway_schemas.content.receipt import is_receipt
 from quietway_schemas.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from quietway.cases import CaseBook
     from quietway.engine.effects import Deed, Effect, Record
@@ -78,7 +81,9 @@ if TYPE_CHECKING:
     from quietway.keyring.keyring import Keyring
     from quietway.keyring.trust import Directory
     from quietway.lanes import LaneBook
-    from quietway.ports import Clock, Entropy, Store
+    from quietway.own.taken import Taker
+    from quietway.policy.agreements import Matrix
+    from quietway.ports import Clock, Entropy, Store, Write
     from quietway.sealing import Opened
     from quietway.witnessing.view import LogView
     from quietway_schemas.ids import AgencyId
@@ -104,6 +109,11 @@ class Settler:
         listeners: Called with each event, after it is on the disk.
         taking_in: Held while what the agency's other devices told is taken in.
         within_waits: Whether something of that may wait in the store.
+        held_back: The cases of which nothing is shown that a partner said.
+        consent_turn: Held while consent changes, and from asking about it until what was allowed is
+            on the disk.
+        find_agreements: Gives the agreements with a partner that all parties have signed.
+        takers: What acts on each type that is shown and heeded, by its name.
     """
 
     def __init__(
@@ -137,10 +147,12 @@ class Settler:
         self._turn = asyncio.Lock()
         self.taking_in = asyncio.Lock()
         self.within_waits = True
+        self.takers: dict[str, Taker] = {}
+        self.held_back = HeldBackBook()
+        self.consent_turn = asyncio.Lock()
+        self.find_agreements: Callable[[AgencyId], tuple[Matrix, ...]] = lambda _: ()
 
-    async def settle(
-        self, *given: Input, also: Iterable[Put | Delete] = ()
-    ) -> tuple[ForRelay, ...]:
+    async def settle(self, *given: Input, also: Iterable[Write] = ()) -> tuple[ForRelay, ...]:
         """Step, commit, and tell the program; returns the deeds that concern the relay.
 
         Args:
@@ -160,7 +172,7 @@ class Settler:
         return self._tell(deeds)
 
     async def _settle(
-        self, given: Iterable[Input], also: Iterable[Put | Delete]
+        self, given: Iterable[Input], also: Iterable[Write]
     ) -> tuple[list[Deed], list[Event]]:
         given = tuple(given)
         await self._load_keys(given)
@@ -174,9 +186,10 @@ class Settler:
             changes = self._own_changes() if directory else []
             told, removed = len(self.directory.changes), len(self.directory.removals)
             notices = dict(self._notices)
-            writes = [
+            writes: list[Write] = [
                 *codec.changes(self.state, state),
-                *[await self._write(record, notices) for record in records if is_kept(record)],
+                *note_fates(self.state, state),
+                *await self._write_all(records, notices),
                 *also,
                 *directory,
                 *_compare_rows(LOG, self._log_rows, log),
@@ -184,6 +197,7 @@ class Settler:
             ]
             if writes:
                 await self.store.commit(writes)
+                self.note_committed(writes)
         except BaseException:
             self.directory.give_back(directory)
             self.log.touched = self.log.touched or log is not None
@@ -238,6 +252,9 @@ class Settler:
             if change.agency == self.keyring.agency
         ]
 
+    def note_committed(self, writes: Sequence[Write]) -> None:
+        """Follow what was just committed, in the same order."""
+
     def tell(self, event: Event) -> None:
         """Tell the program."""
         for listener in tuple(self.listeners):
@@ -282,6 +299,16 @@ class Settler:
             case _:
                 assert_never(effect)
 
+    async def _write_all(
+        self, records: Iterable[Record], notices: dict[bytes, int]
+    ) -> list[Put | Delete]:
+        writes: list[Put | Delete] = []
+        for record in records:
+            if is_kept(record):
+                put = await self._write(record, notices)
+                writes += [put, *heed(record, put)]
+        return writes
+
     async def _write(self, record: Record, notices: dict[bytes, int]) -> Put:
         sender = sender_of(record)
         signer = None if sender is None else self.directory.signer(*sender)
@@ -310,7 +337,8 @@ class Settler:
     def _recipients_of(self, record: Record) -> tuple[AgencyId, ...]:
         if not isinstance(record, RecordReceived):
             return ()
-        self.within_waits |= is_taken_in(record.opened.content.type)
+        kind = record.opened.content.type
+        self.within_waits |= is_taken_in(kind) or is_heeded(kind)
         core = record.opened.core
         if core.agency != self.keyring.agency:
             return ()
@@ -331,7 +359,7 @@ class Settler:
                 case Submit() | Acknowledge():
                     for_relay.append(deed)
                 case TellReceived():
-                    self.tell(self._describe(deed.opened))
+                    self.tell(self._show_or_hold_back(deed.opened))
                 case TellGap():
                     core = deed.opened.core
                     self.tell(GapSeen(deed.opened.message_id, core.conversation))
@@ -353,6 +381,16 @@ class Settler:
                 case _:
                     assert_never(deed)
         return tuple(for_relay)
+
+    def _show_or_hold_back(self, opened: Opened) -> Received | HeldBack:
+        received = self._describe(opened)
+        agency = received.sender_agency
+        found = self.held_back.find(received.content, agency, received.conversation)
+        if found is None:
+            return received
+        self.held_back.hold(*found, conversations=(received.conversation,))
+        self.held_back.arrived.add(found)
+        return HeldBack(agency, self.clock.now())
 
     def _describe(self, opened: Opened) -> Received:
         core = opened.core

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from quietway.consent.asking import ask, check_parties, disclose, find_end
+from quietway.consent.data_use import check_data_use
 from quietway.engine.codec import Fields
 from quietway.engine.inputs import Compose
 from quietway.engine.outbox import LANE_AWAITED
@@ -36,13 +38,14 @@ from quietway.lanes import NOT_FOUND
 from quietway.own.standing import check_snapshot
 from quietway.partner_standing import NAMES
 from quietway.partners import Partner
-from quietway.policy.release import check_release
 from quietway.records import MESSAGE
 from quietway.reports import OutboxEntry, OutboxState, Sent
 from quietway.sealing import name_message
 from quietway_schemas.content.audience import MOST_AUDIENCE
+from quietway_schemas.content.base import CaseContent
 from quietway_schemas.content.registry import encode_content, find_class
 from quietway_schemas.content.roles import find_receivers, find_senders, is_among, list_roles
+from quietway_schemas.content.times import check_times
 from quietway_schemas.errors import ContentError
 from quietway_schemas.ids import AgencyId, ConversationId, MessageId
 from quietway_schemas.instants import SECOND
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from quietway.agent import Agent
+    from quietway.consent.asking import Answer
     from quietway.engine.state import Awaited
     from quietway_schemas.content.base import ContentModel
     from quietway_schemas.ids import ReferralRef
@@ -73,6 +77,7 @@ async def speak(
     conversation: ConversationId | None = None,
     referral_ref: ReferralRef | None = None,
     local_id: bytes | None = None,
+    automatic: bool = False,
 ) -> Sent:
     """Say something to agencies.
 
@@ -83,11 +88,16 @@ async def speak(
         conversation: Where; a new one where it is None.
         referral_ref: The referral that it is about, for the answer's sake.
         local_id: What this store calls it, where that was given before; else it is drawn.
+        automatic: Whether a program says it by itself: then it goes to nobody who was not told of
+            the case by a person's decision.
 
     Raises:
         ContentRefused: A rule forbids it. Nothing was written, sealed or sent.
         AgencyRemoved: The relay's operator removed one of them, or this agency. Nothing was
             written, sealed or sent.
+        DataUseUnread: The agency's data-use policy was not acknowledged here. The same.
+        NotPermitted: Neither consent, nor an agreement, nor a law allows it to one of them. Nothing
+            was written, sealed or sent.
         IdentityChanged: One of them shows another root key than the one that was compared. The
             same.
         PartnerPaused: Nobody else is addressed. (What is said to several goes to the others.)
@@ -98,8 +108,16 @@ async def speak(
     agencies = tuple(sorted(set(to)))
     _check_identities(agent, agencies)
     _check_standings(agent, agencies)
-    composed = _compose(agent, content, agencies, conversation, local_id)
-    problem = await agent.say(composed)
+    async with agent.consent_turn:
+        answers, content = await _ask_all(
+            agent, content, agencies, conversation, automatic=automatic
+        )
+        composed = _compose(agent, content, agencies, conversation, local_id)
+        said = composed.local_id
+        rows = [row for answer in answers for row in await disclose(agent, answer, said)]
+        rows += agent.said_until.note(composed.local_id, find_end(answers))
+        written = await agent.write_down(composed, also=rows)
+    problem = await agent.hand_over(written)
     entry = agent.state.outbox.get(composed.local_id)
     if entry is None:
         # So much went out in the meantime that this is not among the newest any more.
@@ -284,11 +302,11 @@ def _compose(
     conversation: ConversationId | None,
     local_id: bytes | None,
 ) -> Compose:
-    check_release(content, agencies)
     check_snapshot(agent.standing, content)
     check_roles(agent, content, agencies)
     _check_size(agent, agencies)
     try:
+        check_times(content, now=agent.clock.now())
         raw, class_ = encode_content(content), find_class(content)
     except ContentError as refused:
         raise ContentRefused(refused.field, refused.reason) from None
@@ -303,7 +321,36 @@ def _compose(
     )
 
 
-def check_allowed(agent: Agent, content: ContentModel, agencies: tuple[AgencyId, ...]) -> None:
+async def _ask_all(
+    agent: Agent,
+    content: ContentModel,
+    agencies: tuple[AgencyId, ...],
+    conversation: ConversationId | None,
+    *,
+    automatic: bool = False,
+) -> tuple[list[Answer], ContentModel]:
+    """Ask policy about each agency; returns the answers, and what may be said to all of them."""
+    if isinstance(content, CaseContent):
+        await check_data_use(agent)
+    await check_parties(agent, content, agencies, conversation)
+    answers = [
+        await ask(agent, content, held, conversation=conversation, automatic=automatic)
+        for held in agencies
+    ]
+    allowed = answers[0].content if answers else content
+    if any(answer.content != allowed for answer in answers):
+        raise ContentRefused(
+            "to", "names several agencies, and what allows it is not the same: send it to each."
+        )
+    return answers, allowed
+
+
+async def check_allowed(
+    agent: Agent,
+    content: ContentModel,
+    agencies: tuple[AgencyId, ...],
+    conversation: ConversationId | None = None,
+) -> None:
     """Ask the rules early, of what takes long to get ready; `speak` asks them again.
 
     Raises:
@@ -311,6 +358,8 @@ def check_allowed(agent: Agent, content: ContentModel, agencies: tuple[AgencyId,
     """
     _check_identities(agent, agencies)
     _check_standings(agent, agencies)
+    async with agent.consent_turn:
+        await _ask_all(agent, content, agencies, conversation)
     _compose(agent, content, agencies, None, None)
 
 

@@ -82,6 +82,23 @@ class Sweeper:
         if changed:
             self._keyring.set_erase_after(changed)
 
+    async def shred(self, rows: Collection[tuple[str, bytes]]) -> bool:
+        """Destroy the record keys of rows before their time, where nothing else lies under them.
+
+        Args:
+            rows: The kind and key of each.
+
+        Returns:
+            False where something else does: then nothing was destroyed.
+
+        Raises:
+            StorageFull: There is no room to write the keyring anew. Nothing was destroyed.
+        """
+        if not await self._store.shred(rows, self._keyring.erase_records):
+            return False
+        await self._store.drop_copies()
+        return True
+
     async def _erase(self, at: Instant) -> Swept:
         erased = self._keyring.erase_due(at)
         rows = await self._store.drop_gone(over_at=at)

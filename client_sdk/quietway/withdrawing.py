@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from quietway.engine.inputs import Returned, ShutOut, TakenBack, Withdraw
 from quietway.engine.state import Progress
 from quietway.engine.withdrawal import FETCHED, TAKEN_BACK, UNCERTAIN
+from quietway.fates import note_answers
 from quietway.ports import Delete
 from quietway.slips import ASKED, find_due, list_asked, list_slips
 from quietway_schemas.withdrawal import MOST_SLIPS
@@ -55,13 +56,29 @@ class Withdrawer:
         Raises:
             StorageFull: Nothing was stopped.
         """
-        slips = [held for held in await list_slips(self._agent.store) if held.local_id in local_ids]
+        stops, asked = await self.stop(local_ids)
+        await self._agent.settle(*stops, also=asked)
+
+    async def stop(
+        self, local_ids: Collection[bytes], agency: AgencyId | None = None
+    ) -> tuple[list[Input], list[Put | Delete]]:
+        """Give what belongs into the commit that stops these entries for good.
+
+        Args:
+            local_ids: The entries.
+            agency: Ask for the copies of this agency's devices only; None for all.
+        """
+        slips = [
+            held
+            for held in await list_slips(self._agent.store)
+            if held.local_id in local_ids and agency in {None, held.agency}
+        ]
         now = self._agent.clock.now()
-        stops = [
+        stops: list[Input] = [
             Withdraw(now, local_id, frozenset(h.device for h in slips if h.local_id == local_id))
             for local_id in sorted(local_ids)
         ]
-        await self._agent.settle(*stops, also=self._ask_for(slips, waits=False))
+        return stops, self._ask_for(slips, waits=False)
 
     async def shut_out(self, agency: AgencyId) -> tuple[Input, list[Put | Delete]]:
         """Give what belongs into the commit that shuts an agency out."""
@@ -96,7 +113,10 @@ class Withdrawer:
             self._never_asked.difference_update(held.key for held in batch)
             answers = await self._agent.relay.withdraw([held.slip for held in batch])
             copies = tuple(_judge(zip(batch, answers, strict=True), certain=certain))
-            done = [Delete(ASKED, held.key) for held in batch]
+            done: list[Put | Delete] = [Delete(ASKED, held.key) for held in batch]
+            agency = batch[0].agency
+            ended = [(held.local_id, agency, held.outcome) for held in copies if not held.waits]
+            done += await note_answers(self._agent.store, self._agent.state.outbox, ended)
             await self._agent.settle(TakenBack(self._agent.clock.now(), copies), also=done)
             said += copies
         return tuple(said)
@@ -108,12 +128,14 @@ class Withdrawer:
         late = [held for held in await list_asked(store) if held.expires <= at]
         unanswered = [Returned(h.local_id, h.device, UNCERTAIN, h.waits) for h in late]
         due += [Delete(ASKED, held.key) for held in late]
+        ended = [(h.local_id, h.agency, UNCERTAIN) for h in late if not h.waits]
+        noted = await note_answers(store, self._agent.state.outbox, ended)
         if gone:
             held = await list_slips(store)
             due += [Delete(slip.kind, slip.key) for slip in held if slip.local_id in gone]
         if due:
             answered = TakenBack(self._agent.clock.now(), tuple(unanswered))
-            await self._agent.settle(answered, also=due)
+            await self._agent.settle(answered, also=[*due, *noted])
 
     def _ask_for(self, slips: Iterable[HeldSlip], *, waits: bool) -> list[Put | Delete]:
         writes: list[Put | Delete] = []

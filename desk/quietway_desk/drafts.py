@@ -1,4 +1,4 @@
-"""What a person filled in becomes a referral packet, by hand or with a file of another system.
+"""What a person filled in becomes a referral, by hand or with a file of another system.
 
 A file gives service and urgency where the person did not; all else comes from the person.
 
@@ -7,24 +7,20 @@ Spec: docs/reference/desk.md, "Sending a referral".
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from quietway.content import Receiving, ReferralPacket, ReferralRef, Referring
 from quietway_desk.asking import ask_code, ask_text, is_at_terminal, read_words
 from quietway_desk.refusals import UsageRefused
 from quietway_desk.session import find_partner, opened, talk
-from quietway_desk.times import propose_feedback_due
 from quietway_desk.words import tell_sent
 
 if TYPE_CHECKING:
     import typer
 
-    from quietway import Client, Partner
+    from quietway import Partner
     from quietway.interop import CodedRequest
 
-_REFERENCE_BYTES: Final = 16
 _STANDARD: Final = "standard"
 OTHER: Final = "other"
 """The service of a file that names none that we know."""
@@ -52,7 +48,7 @@ class Draft:
 def send_draft(
     context: typer.Context, to: str, draft: Draft, file: CodedRequest | None = None
 ) -> None:
-    """Ask for what is missing, then make the packet and send it.
+    """Ask for what is missing, then send the referral.
 
     Args:
         context: Of the command.
@@ -82,8 +78,14 @@ def send_draft(
     with opened(context) as client:
         talk(client)
         partner = find_partner(client, to)
-        packet = _make_packet(client, partner, asked, complete)
-        sent = client.referrals.send(packet, to=partner.agency_id)
+        sent = client.referrals.send(
+            partner,
+            program=_name_program(partner, asked),
+            preferred_channel=asked.channel,
+            eligibility_note=asked.eligibility,
+            pathway=asked.pathway,
+            **_list_fields(complete),
+        )
         talk(client)
         tell_sent(client, sent)
 
@@ -113,40 +115,23 @@ def _fill_in_from(draft: Draft, file: CodedRequest) -> Draft:
     )
 
 
-def _make_packet(
-    client: Client, partner: Partner, draft: Draft, complete: _Complete
-) -> ReferralPacket:
-    now = client.now()
-    return ReferralPacket(
-        referral_ref=ReferralRef.from_entropy(secrets.token_bytes(_REFERENCE_BYTES)),
-        referring=Referring(
-            agency=client.program.partition("-")[0],
-            program=client.program,
-            staff=complete.staff,
-            contact=complete.contact,
-            at=now,
-        ),
-        receiving=_name_receiving(partner, draft),
-        service_type=complete.service,
-        purpose_code=complete.purpose,
-        purpose_text=complete.words,
-        info_basis=complete.basis,
-        time_sensitivity=complete.urgency,
-        pathway=draft.pathway,
-        referred_by=complete.referred_by,
-        survivor_choice=complete.choice,
-        identity_mode="none",
-        feedback_due=propose_feedback_due(complete.urgency, now),
-    )
+def _list_fields(complete: _Complete) -> dict[str, str]:
+    return {
+        "staff": complete.staff,
+        "contact": complete.contact,
+        "service_type": complete.service,
+        "purpose_code": complete.purpose,
+        "purpose_text": complete.words,
+        "info_basis": complete.basis,
+        "time_sensitivity": complete.urgency,
+        "referred_by": complete.referred_by,
+        "survivor_choice": complete.choice,
+    }
 
 
-def _name_receiving(partner: Partner, draft: Draft) -> Receiving:
+def _name_program(partner: Partner, draft: Draft) -> str:
     if draft.program is None and len(partner.programs) != 1:
         raise UsageRefused(
             "Name the partner's program with --program: " + ", ".join(partner.programs)
         )
-    return Receiving(
-        program=draft.program or partner.programs[0],
-        preferred_channel=draft.channel,
-        eligibility_note=draft.eligibility,
-    )
+    return draft.program or partner.programs[0]

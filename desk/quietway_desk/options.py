@@ -53,4 +53,4 @@ Choice = Annotated[
 
 CHANNEL: Final = "secure_message"
 ELIGIBILITY: Final = "As the program states"
-PATHWAY: Final = "direct_handoff"
+PATHWAY: Final = "deidentified_vsp_contact"

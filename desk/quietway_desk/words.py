@@ -80,6 +80,7 @@ _PACKET_CODES: Final = (
     ("Named", "identity_mode"),
     ("Came in by", "entry_point"),
     ("Goal", "stated_goal"),
+    ("In the call", "client_present"),
 )
 _ANSWER_CODES: Final = (("Reason", "reason_code", "reason"), ("Next", "next_steps", "next_steps"))
 
@@ -191,6 +192,8 @@ def _describe_packet(packet: ReferralPacket) -> Facts:
     facts.append(("In words", packet.purpose_text))
     if packet.vsp_contact is not None:
         facts.append(("Through", f"{packet.vsp_contact.staff}, {packet.vsp_contact.contact}"))
+    if packet.joint_call is not None:
+        facts.append(("Joint call", show_instant(packet.joint_call)))
     facts.append(("Answer by", show_instant(packet.feedback_due)))
     return facts
 

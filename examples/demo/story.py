@@ -22,6 +22,8 @@ from ending import (
 )
 from relay import RelayFailedError
 from scenes import (
+    agreed,
+    consented,
     expired,
     founding,
     gap,
@@ -32,6 +34,7 @@ from scenes import (
     restart,
     second_device,
     status,
+    taken_back,
     two_faces,
     who_sees_what,
 )
@@ -48,6 +51,9 @@ SCENES: Final[dict[str, ModuleType]] = {
     "founding": founding,
     "referral": referral,
     "status": status,
+    "agreed": agreed,
+    "consented": consented,
+    "taken_back": taken_back,
     "restart": restart,
     "paused": paused,
     "gap": gap,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tell import Teller
 
     from quietway import Received
+    from quietway.content import CaseRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class World:
         self.read: dict[str, list[str]] = {}
         self.referral_file: bytes | None = None
         self.laptop: Client | None = None
+        self._case: CaseRef | None = None
         self._open = ExitStack()
         self._open.callback(self.relay.stop)
 
@@ -96,6 +98,17 @@ class World:
     def hospital(self) -> Agency:
         """The hospital."""
         return self.agencies["MERCY"]
+
+    @property
+    def case(self) -> CaseRef:
+        """The case that the hospital opened, by its own reference."""
+        if self._case is None:
+            raise AssertionError("No case was opened yet.")
+        return self._case
+
+    @case.setter
+    def case(self, case: CaseRef) -> None:
+        self._case = case
 
     def found(self, name: str, program: str, role: str, *, code: str) -> None:
         """Found an agency with its first device, in a store of its own."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.client_sdk.retention.keys import MemoryRecordKeys
 
-from quietway.ports import Delete, Put, Row, Shelf
+from quietway.ports import Delete, Put, Row, Shelf, Tag, Untag
 from quietway.store.lock import FolderLock
 from quietway.store.memory import MemoryStore
 from quietway.store.shelved import ShelvedStore
@@ -189,3 +189,48 @@ def test_all_stores_hold_the_same_after_any_commits(
         assert await rows_of(await open_shelved(MemoryStore())) == expected
 
     asyncio.run(compare())
+
+
+async def test_a_row_is_found_by_its_tags_in_the_order_of_first_writing(store: Store) -> None:
+    await store.commit([Put("m", key, key) for key in (b"1", b"2", b"3")])
+    await store.commit([Tag("m", key, b"tag") for key in (b"3", b"1")])
+    await store.commit([Put("m", b"1", b"one")])
+    assert [(row.key, row.value) for row in await store.scan_tagged("m", b"tag")] == [
+        (b"1", b"one"),
+        (b"3", b"3"),
+    ]
+    assert list(await store.scan_tagged("m", b"other")) == []
+    (first,) = await store.scan_tagged("m", b"tag", limit=1)
+    (second,) = await store.scan_tagged("m", b"tag", after=first.position, limit=9)
+    assert (first.key, second.key) == (b"1", b"3")
+
+
+async def test_a_tag_belongs_to_one_kind(store: Store) -> None:
+    await store.commit([Put("a", b"k", b"v"), Put("b", b"k", b"v"), Tag("a", b"k", b"tag")])
+    assert list(await store.scan_tagged("b", b"tag")) == []
+
+
+async def test_a_tag_goes_with_its_row_and_does_not_come_back_with_its_key(store: Store) -> None:
+    await store.commit([Put("m", b"k", b"v"), Tag("m", b"k", b"tag")])
+    await store.commit([Delete("m", b"k"), Put("m", b"k", b"again")])
+    assert list(await store.scan_tagged("m", b"tag")) == []
+
+
+async def test_a_tag_that_is_taken_off_finds_nothing(store: Store) -> None:
+    await store.commit([Put("m", b"k", b"v"), Tag("m", b"k", b"one"), Tag("m", b"k", b"two")])
+    await store.commit([Untag("m", b"k", b"one"), Untag("m", b"none", b"one")])
+    assert list(await store.scan_tagged("m", b"one")) == []
+    assert [row.key for row in await store.scan_tagged("m", b"two")] == [b"k"]
+
+
+async def test_tagging_twice_or_what_is_not_there_changes_nothing(store: Store) -> None:
+    await store.commit([Put("m", b"k", b"v"), Tag("m", b"k", b"tag"), Tag("m", b"k", b"tag")])
+    await store.commit([Tag("m", b"none", b"tag")])
+    assert [row.key for row in await store.scan_tagged("m", b"tag")] == [b"k"]
+
+
+async def test_the_newest_rows_come_first_page_by_page(store: Store) -> None:
+    await store.commit([Put("m", bytes([number]), b"v") for number in range(5)])
+    first = await store.scan_back("m", limit=2)
+    second = await store.scan_back("m", before=first[-1].position, limit=9)
+    assert [row.key[0] for row in (*first, *second)] == [4, 3, 2, 1, 0]

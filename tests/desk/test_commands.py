@@ -66,7 +66,7 @@ def test_a_referral_goes_out_is_read_and_is_answered_at_two_desks(street: Street
 
     assert (sent.returncode, read.returncode, answered.returncode) == (0, 0, 0), sent.stderr
     assert "delivered to the relay" in sent.stdout
-    for shown in ("Safe house or shelter", WORDS, "Line 2040", "names nobody"):
+    for shown in ("Safe house or shelter", WORDS, "Line 2040", "Through a contact"):
         assert shown in read.stdout
     assert "safehouse" not in read.stdout
     contents = [held["content"] for held in json.loads(listed.stdout)]

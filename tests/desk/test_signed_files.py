@@ -35,7 +35,7 @@ def test_two_agencies_agree_on_a_dictionary_from_hand_to_hand(
         assert (taken.returncode, "All agencies have approved" in taken.stdout) == (0, True)
     (shown,) = json.loads(street.hospital.run("dictionary", "show", file, "--json").stdout)
     assert shown["agencies"] == {"HARBOR": "approved", "MERCY": "approved"}
-    assert (shown["version"], shown["held"], shown["differing"]) == ("0.1.0", "0.1.0", [])
+    assert (shown["version"], shown["held"], shown["differing"]) == ("0.2.0", "0.2.0", [])
 
 
 def test_a_file_that_is_no_dictionary_is_refused_in_words(street: Street, tmp_path: Path) -> None:
@@ -67,3 +67,23 @@ def test_what_a_person_sees_at_the_desk_is_a_line_that_only_auditors_read(street
     shown = street.shelter.run("access", "log", "--offline")
     assert (shown.returncode, "opened" in shown.stdout) == (0, True)
     assert "Come." not in shown.stdout
+
+
+@pytest.mark.requirement("A11")
+def test_lines_are_verified_offline_and_by_whoever_is_handed_the_file(
+    street: Street, tmp_path: Path
+) -> None:
+    """A11: the desk verifies the access log, and a file of it needs no passphrase."""
+    refused = street.hospital.run("access", "verify")
+    assert (refused.returncode, "auditor" in refused.stderr) == (1, True)
+    with Client.open(street.hospital.home, passphrase=PASSPHRASE) as client:
+        client.devices.set_roles(client.device_id, ("auditor",), passphrase=PASSPHRASE)
+    nothing = street.hospital.run("access", "verify")
+    assert (nothing.returncode, "no other device" in nothing.stdout) == (0, True)
+    file = tmp_path / "lines.json"
+    assert street.hospital.run("access", "export", str(file)).returncode == 0
+    checked = street.shelter.run("access", "verify", str(file), QUIETWAY_PASSPHRASE_FILE="")
+    assert (checked.returncode, "no other device" in checked.stdout) == (0, True)
+    file.write_bytes(file.read_bytes()[:-1])
+    broken = street.shelter.run("access", "verify", str(file))
+    assert (broken.returncode, "proves nothing" in broken.stderr) == (1, True)

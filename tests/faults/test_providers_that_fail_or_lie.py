@@ -42,8 +42,9 @@ async def test_another_endpoint_is_told_within_a_minute(
     for outcome in outcomes:
         assert outcome.seconds is not None, outcome
         slowest[outcome.kind] = max(slowest[outcome.kind], outcome.seconds)
-        # On a slow machine a provider that hangs is given up before it has read.
-        assert (outcome.tries <= 1, outcome.keys) == (True, 1), outcome
+        # On a slow machine a provider that hangs is given up before it has read, and what another
+        # answers is read after the second that it was given: it is told once more.
+        assert (outcome.tries <= 2, outcome.keys) == (True, 1), outcome
     report(f"F26: {len(outcomes)} trials; slowest by kind, in seconds: {dict(slowest)}")
     assert max(slowest.values()) <= MOST_SECONDS
 

@@ -6,9 +6,11 @@ do spread: rows about lengths would prove nothing over texts that are alike.
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from tests.gallery.parties import NOW
+from tests.schemas.samples import make_largest, make_smallest
 
 from quietway_schemas.codebook.lists import codes, entries
 from quietway_schemas.content.access import MOST_ACCESSED, AccessEvent
@@ -51,6 +53,7 @@ from quietway_schemas.content.referral import (
     VspContact,
 )
 from quietway_schemas.content.referral_states import STATES_OF_TYPE, STATES_WITH_REASON
+from quietway_schemas.content.registry import CONTENT_TYPES
 from quietway_schemas.content.status import StatusIndicator
 from quietway_schemas.directory import MAX_CERTIFICATE_BYTES, MOST_APPROVALS, Approval
 from quietway_schemas.ids import AgencyId, CaseRef, DeviceId, MessageId, ReferralRef
@@ -263,7 +266,21 @@ def _standing(chance: random.Random) -> ContentModel:
     )
 
 
+@cache
+def _draw_extremes() -> Mapping[str, tuple[ContentModel, ...]]:
+    """Give what the dictionary's tests make of each type: at its smallest, and at every cap."""
+    made: dict[str, tuple[ContentModel, ...]] = {}
+    for content in (*make_smallest(), *make_largest("a", 1), *make_largest("م", 2)):
+        made[content.type] = (*made.get(content.type, ()), content)
+    return made
+
+
+def _extreme(name: str, chance: random.Random) -> ContentModel:
+    return chance.choice(_draw_extremes()[name])
+
+
 MAKERS: Final[Mapping[str, Callable[[random.Random], ContentModel]]] = {
+    **{name: partial(_extreme, name) for name in CONTENT_TYPES},
     "access.event": _access,
     "agency.leaving": lambda _: AgencyLeaving(),
     "agency.proposal": _proposal,
@@ -289,4 +306,4 @@ MAKERS: Final[Mapping[str, Callable[[random.Random], ContentModel]]] = {
     "referral.reopen": lambda chance: _answer(chance, ReferralReopen),
     "status.indicator": _status,
 }
-"""One maker for each content type of the registry; a row checks that none is missing."""
+"""One maker for each content type of the registry; those without one of their own are extremes."""

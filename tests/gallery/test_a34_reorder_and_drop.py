@@ -265,7 +265,7 @@ def test_control_where_the_last_to_arrive_counts_the_relay_chooses_the_status(
 ) -> None:
     without(
         monkeypatch,
-        "quietway.views.board:StatusVersion.gives_way_to",
+        "quietway.views.values:Version.gives_way_to",
         lambda one, other: one.message.position < other.message.position,
     )
     desk = Desk(story)

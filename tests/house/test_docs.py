@@ -73,6 +73,20 @@ def test_each_public_name_is_documented(module: str) -> None:
     assert [name for name in names if not re.search(rf"`[^`\n]*\b{name}\b", page)] == []
 
 
+def test_the_page_of_every_call_is_what_the_code_says() -> None:
+    script = ROOT / "client_sdk" / "make_api_reference.py"
+    page = REFERENCE / "api.md"
+    done = subprocess.run(
+        [sys.executable, str(script), "--check", str(page)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(SOURCES)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_each_setting_of_the_relay_is_documented() -> None:
     page = read_reference("settings.md")
     wanted = [name for setting in SETTINGS for name in (setting.option, setting.variable)]

@@ -96,8 +96,10 @@ def test_a_scene_that_is_not_there_is_named_with_those_that_are(stage: Stage) ->
     played = stage.play(SCENE="finale")
 
     assert played.returncode == 2
-    scenes = "founding, referral, status, restart, paused, gap, second_device, lost_laptop"
-    assert f"{scenes}, two_faces, expired, who_sees_what" in played.stdout
+    scenes = "founding, referral, status, agreed, consented, taken_back, restart, paused, gap"
+    assert (
+        f"{scenes}, second_device, lost_laptop, two_faces, expired, who_sees_what" in played.stdout
+    )
 
 
 def list_identifying(value: object, name: str = "") -> Iterator[str]:

@@ -29,6 +29,7 @@ from quietway.attaching.upload import Upload
 from quietway.engine.codec import Fields, write_row
 from quietway.errors import (
     AttachmentUnfit,
+    NotPermitted,
     PartnerPaused,
     QuietwayError,
     RelayError,
@@ -108,6 +109,8 @@ class Uploads:
         Raises:
             AttachmentUnfit: The relay takes no file of this size. It was forgotten.
             ContentRefused, PartnerPaused, TrustError, RoleRefused: As `speak`; it is tried again.
+            NotPermitted: To one of them it may not be said any more. It was forgotten: what a
+                survivor stopped is not said later by itself.
         """
         async with self._turn:
             if not await self._is_kept(upload):
@@ -121,8 +124,10 @@ class Uploads:
                 return _not_yet(upload, refused)
             except RelayError as problem:
                 return _not_yet(upload, problem)
-            said = [await self._say(upload, copy, kept.expires) for copy in upload.copies]
+            said, not_permitted = await self._say_to_all(upload, kept.expires)
             await self._forget(upload, kept.expires)
+            if not_permitted is not None:
+                raise not_permitted
             return next((sent for sent in said if sent.problem is not None), said[0])
 
     async def go_on(self) -> builtins.list[QuietwayError]:
@@ -224,6 +229,18 @@ class Uploads:
             if not self._agent.standings.hindrance(agency):
                 return agency
         raise PartnerPaused(self._agent.directory.agency_code(agencies[0]) or str(agencies[0]))
+
+    async def _say_to_all(
+        self, upload: Upload, expires: Instant
+    ) -> tuple[builtins.list[Sent], NotPermitted | None]:
+        said: builtins.list[Sent] = []
+        refused: NotPermitted | None = None
+        for copy in upload.copies:
+            try:
+                said.append(await self._say(upload, copy, expires))
+            except NotPermitted as problem:
+                refused = problem
+        return said, refused
 
     async def _say(self, upload: Upload, copy: Copy, expires: Instant) -> Sent:
         if await self._was_said(copy):

@@ -5,9 +5,15 @@ Spec: docs/reference/sdk.md.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from quietway.blocking.agreements import Agreements
+from quietway.blocking.cases import Board, Cases
+from quietway.blocking.consent import Consent
+from quietway.blocking.contacts import Contacts
+from quietway.blocking.due import Due, Escalations
 from quietway.blocking.faces import (
     Attachments,
     Log,
@@ -55,7 +61,11 @@ class Client:
     Attributes:
         partners: Whom this agency works with.
         referrals: Referrals: sent, answered, followed.
+        escalations: What is taken to the next level.
+        due: What needs a person now.
         status: Status indicators.
+        board: Where each case stands, in four columns.
+        cases: Cases: opened, followed, handed over, closed.
         messages: Short texts.
         attachments: Files beside messages.
         devices: The agency's own devices, how they come and how they leave.
@@ -63,7 +73,10 @@ class Client:
         retention: Legal holds, and the erasing of what has expired.
         log: The relay's transparency log, alarms about it, and evidence.
         dictionary: Which words the agencies have agreed to.
+        agreements: What the agencies have agreed may flow.
         access: Who looked at what.
+        consent: What survivors decided about their cases.
+        contacts: Whom to reach at an agency, and what contact there was.
     """
 
     def __init__(self, client: AsyncClient, loop: Loop) -> None:
@@ -71,7 +84,12 @@ class Client:
         self._loop = loop
         self.partners = Partners(client.partners, loop)
         self.referrals = Referrals(client.referrals, loop)
+        self.escalations = Escalations(client.escalations, loop)
+        self.due = Due(client.due, loop)
         self.status = Status(client.status, loop)
+        self.board = Board(client.board, loop)
+        self.cases = Cases(client.cases, loop)
+        self.contacts = Contacts(client.contacts, loop)
         self.messages = Messages(client.messages, loop)
         self.attachments = Attachments(client.attachments, loop)
         self.devices = Devices(client.devices, loop)
@@ -79,7 +97,9 @@ class Client:
         self.retention = Retention(client.retention, loop)
         self.log = Log(client.log, loop)
         self.dictionary = Dictionary(client.dictionary, loop)
+        self.agreements = Agreements(client.agreements, loop)
         self.access = Access(client.access, loop)
+        self.consent = Consent(client.consent, loop)
 
     @classmethod
     def found(
@@ -376,6 +396,16 @@ class Client:
                     return
         finally:
             self._loop.run(stream.aclose)
+
+    @contextmanager
+    def forward_events(self, url: str, *, secret: str) -> Generator[None, None, None]:
+        """Tell another program on this machine what happens; see `AsyncClient.forward_events`.
+
+        It goes on in the background until the block ends.
+        """
+        forwarding = self._client.forward_events(url, secret=secret)
+        with self._loop.keep(forwarding):
+            yield
 
     def backup(
         self,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         SweepReport,
     )
     from quietway.speaking import Addressee
+    from quietway.views.advocates import AdvocateWait
     from quietway.views.board import StatusEntry
     from quietway.views.conversation import ConversationEntry, Said
     from quietway.views.referrals import Referral
@@ -232,6 +233,62 @@ class Referrals:
             reason_side=reason_side,
             next_steps=next_steps,
         )
+
+    def feedback_due(self, to: Addressee, time_sensitivity: str = "standard") -> Instant:
+        """Say until when feedback is awaited; see `AsyncReferrals.feedback_due`."""
+        return self._loop.run(self._face.feedback_due, to, time_sensitivity)
+
+    def route(
+        self,
+        ref: ReferralRef | str,
+        to: Addressee,
+        *,
+        criteria: Iterable[str],
+        capacity: str,
+        program: str | None = None,
+    ) -> Sent:
+        """Route a referral as a triage hub; see `AsyncReferrals.route`."""
+        return self._loop.run(
+            self._face.route, ref, to, criteria=criteria, capacity=capacity, program=program
+        )
+
+    def uptake(
+        self,
+        ref: ReferralRef | str,
+        state: str,
+        *,
+        started: str | None = None,
+        ended: str | None = None,
+    ) -> Sent:
+        """Say how the service is taken up; see `AsyncReferrals.uptake`."""
+        return self._loop.run(self._face.uptake, ref, state, started=started, ended=ended)
+
+    def request_advocate(
+        self,
+        case_ref: CaseRef,
+        to: Addressee,
+        *,
+        requester_role: str,
+        survivor_wants_contact: str,
+        urgency: str = "priority",
+    ) -> Sent:
+        """Ask for an advocate for a case; see `AsyncReferrals.request_advocate`."""
+        return self._loop.run(
+            self._face.request_advocate,
+            case_ref,
+            to,
+            requester_role=requester_role,
+            survivor_wants_contact=survivor_wants_contact,
+            urgency=urgency,
+        )
+
+    def advocates(self, case_ref: CaseRef | None = None) -> builtins.list[AdvocateWait]:
+        """List the requests for an advocate, with the time that each took to be answered."""
+        return self._loop.run(self._face.advocates, case_ref)
+
+    def open(self, ref: ReferralRef | str, *, purpose: str | None = None) -> Referral:
+        """Find one referral to read it; the access log says so."""
+        return self._loop.run(self._face.open, ref, purpose=purpose)
 
     def find(self, ref: ReferralRef | str) -> Referral:
         """Find one referral."""

@@ -16,6 +16,7 @@ from quietway.errors import DeviceLocked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from anyio.from_thread import BlockingPortal
 
@@ -41,6 +42,7 @@ class Loop:
     def run(
         self,
         method: Callable[_Arguments, Awaitable[_Result]],
+        /,
         *args: _Arguments.args,
         **kwargs: _Arguments.kwargs,
     ) -> _Result:
@@ -65,6 +67,12 @@ class Loop:
                 future.cancel()
                 ended.wait(_LONGEST_END_SECONDS)
             raise
+
+    def keep(self, running: AbstractAsyncContextManager[None]) -> AbstractContextManager[None]:
+        """Keep something running on the loop for the length of a `with`."""
+        if self._portal is None:
+            raise DeviceLocked if self.is_locked else RuntimeError("This client is closed.")
+        return self._portal.wrap_async_context_manager(running)
 
     def leave(self) -> None:
         """Let go of the loop; the last client stops it."""

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from quietway.faces.dictionary import AsyncDictionary, DictionaryReport
     from quietway.speaking import Addressee
     from quietway.views.access import AccessLog
+    from quietway.views.looks import AccessReport
+    from quietway_schemas.codebook.subcodes import LocalCodes
     from quietway_schemas.content.access import AccessAction
-    from quietway_schemas.ids import MessageId, ReferralRef
+    from quietway_schemas.ids import CaseRef, MessageId, ReferralRef
 
 
 class Dictionary:
@@ -55,6 +57,14 @@ class Dictionary:
         """Prove that all named agencies have approved, and take the release."""
         return self._loop.run(self._face.verify, raw)
 
+    def take_subcodes(self, raw: bytes) -> LocalCodes:
+        """Take the agency's own finer codes; see `AsyncDictionary.take_subcodes`."""
+        return self._loop.run(self._face.take_subcodes, raw)
+
+    def subcodes(self) -> LocalCodes:
+        """Give the agency's own codes that this device has taken."""
+        return self._loop.run(self._face.subcodes)
+
 
 class Access:
     """The access log of the agency's devices."""
@@ -79,3 +89,19 @@ class Access:
     def log(self) -> list[AccessLog]:
         """List every device's lines, verified, this device's own first. For auditors."""
         return self._loop.run(self._face.log)
+
+    def who_looked(
+        self,
+        *,
+        case: CaseRef | str | None = None,
+        referral: ReferralRef | None = None,
+        messages: Iterable[MessageId] = (),
+    ) -> AccessReport:
+        """Report who looked at a case, a referral or messages; see `AsyncAccess.who_looked`."""
+        return self._loop.run(
+            self._face.who_looked, case=case, referral=referral, messages=messages
+        )
+
+    def export(self) -> bytes:
+        """Write the other devices' lines as a file that anybody can check. For auditors."""
+        return self._loop.run(self._face.export)

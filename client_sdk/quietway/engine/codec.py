@@ -9,7 +9,6 @@ Spec: docs/decisions/one-row-store.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from quietway.engine.state import (
@@ -28,8 +27,8 @@ from quietway.engine.state import (
 )
 from quietway.ports import Delete, Put
 from quietway.retention import choose_shelf
-from quietway_crypto.encoding import decode_base64, encode_base64
-from quietway_schemas.canonical import decode_strict, encode_canonical
+from quietway_crypto.encoding import decode_kept_base64, encode_base64
+from quietway_schemas.canonical import decode_kept, encode_canonical
 from quietway_schemas.envelope import Core, EnvelopeClass
 from quietway_schemas.ids import AgencyId, ConversationId, DeviceId
 
@@ -70,7 +69,7 @@ class Fields:
     __slots__ = ("_held",)
 
     def __init__(self, raw: bytes) -> None:
-        self._held = decode_strict(raw, max_bytes=_LARGEST_ROW)
+        self._held = decode_kept(raw, max_bytes=_LARGEST_ROW)
 
     def text(self, name: str) -> str:
         """Give a text, or an empty one."""
@@ -88,7 +87,7 @@ class Fields:
 
     def raw(self, name: str) -> bytes:
         """Give bytes, or none."""
-        return decode_base64(self.text(name))
+        return decode_kept_base64(self.text(name))
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Give a list of texts, or an empty one."""
@@ -210,6 +209,8 @@ def _records(outbox: Mapping[bytes, Entry]) -> dict[bytes, bytes]:
 
 
 def _chains(old: Mapping[bytes, Chain], new: Mapping[bytes, Chain]) -> list[Write]:
+    if old is new:
+        return []
     writes = _compare(CHAIN, old, new, _write_chain)
     for key, chain in new.items():
         before = old.get(key)
@@ -351,19 +352,20 @@ def _read_chains(chains: Iterable[Row], places: Iterable[Row]) -> dict[bytes, Ch
     for row in places:
         seq = int.from_bytes(row.key[-_SEQ_BYTES:], "big")
         by_chain.setdefault(row.key[:-_SEQ_BYTES], {})[seq] = _read_place(row.value)
-    read = {row.key: _read_chain(row.value) for row in chains}
-    return {key: replace(chain, places=by_chain.get(key, {})) for key, chain in read.items()}
+    return {row.key: _read_chain(row, by_chain.get(row.key, {})) for row in chains}
 
 
-def _read_chain(raw: bytes) -> Chain:
-    held = Fields(raw)
+def _read_chain(row: Row, places: Mapping[int, Place]) -> Chain:
+    held, names = Fields(row.value), row.key
     edges = held.numbers("seen")
+    # A chain's name is made of what it is of (`Chain.key`), and there are tens of thousands.
     return Chain(
-        device=DeviceId.from_text(held.text("device")),
-        conversation=ConversationId.from_text(held.text("conversation")),
-        audience_digest=held.raw("audience"),
-        incarnation=held.raw("incarnation"),
+        device=DeviceId(names[:16]),
+        incarnation=names[16:24],
+        conversation=ConversationId(names[24:40]),
+        audience_digest=names[40:],
         seen=tuple(zip(edges[::2], edges[1::2], strict=True)),
+        places=places,
         last_core=held.raw("last"),
     )
 

@@ -99,7 +99,17 @@ def enter(state: State, chain: Chain, opened: Opened) -> State:
         places={**chain.places, core.seq: place},
         last_core=opened.core_hash if core.seq >= highest else chain.last_core,
     )
-    return replace(state, chains=with_item(state.chains, chain.key, grown))
+    chains = with_item(state.chains, chain.key, grown)
+    if chain.key in state.chains:
+        return replace(state, chains=chains)
+    there = core.conversation.value
+    keys = (*state.spoken_in.get(there, ()), chain.key)
+    return replace(state, chains=chains, spoken_in=with_item(state.spoken_in, there, keys))
+
+
+def chains_in(state: State, conversation: ConversationId) -> tuple[Chain, ...]:
+    """Give the others' chains of one conversation."""
+    return tuple(state.chains[key] for key in state.spoken_in.get(conversation.value, ()))
 
 
 def misses_before(state: State, chain_key: bytes, seq: int, prev: bytes) -> bool:
@@ -159,8 +169,8 @@ def forget_expired_places(state: State, now: Instant) -> State:
 
 def _find_core_hash(state: State, conversation: ConversationId, place: bytes) -> bytes | None:
     seq = int.from_bytes(place[-_SEQ_BYTES:], "big")
-    for chain in state.chains.values():
-        standing = chain.places.get(seq) if chain.conversation == conversation else None
+    for chain in chains_in(state, conversation):
+        standing = chain.places.get(seq)
         if standing is not None and place == name_place(
             chain.device, chain.incarnation, chain.audience_digest, seq
         ):
@@ -189,7 +199,7 @@ def _ends_of_others(state: State, chain: Chain) -> frozenset[bytes]:
     line = _line_of(chain)
     return frozenset(
         other.last_core
-        for other in state.chains.values()
+        for other in chains_in(state, chain.conversation)
         if _line_of(other) == line and other.incarnation != chain.incarnation
     )
 

@@ -316,6 +316,8 @@ class State:
         outbox: By local id.
         threads: This device's chains, by conversation and audience digest.
         chains: The others' chains, by `Chain.key`.
+        spoken_in: The keys of these chains by conversation. Made of them, and never written down:
+            of tens of thousands of chains a message concerns the few of its conversation.
         audiences: The devices behind a digest, by digest.
         kept: Sealed envelopes, by envelope id.
         owed: Messages that receipts may be given for, by message id.
@@ -331,12 +333,20 @@ class State:
     outbox: Mapping[bytes, Entry] = field(default_factory=dict)
     threads: Mapping[bytes, Thread] = field(default_factory=dict)
     chains: Mapping[bytes, Chain] = field(default_factory=dict)
+    spoken_in: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict, compare=False)
     audiences: Mapping[bytes, tuple[DeviceId, ...]] = field(default_factory=dict)
     kept: Mapping[bytes, Kept] = field(default_factory=dict)
     owed: Mapping[bytes, Owed] = field(default_factory=dict)
     lines: Mapping[bytes, Line] = field(default_factory=dict)
     awaited: Mapping[bytes, Awaited] = field(default_factory=dict)
     silent: Mapping[bytes, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.chains and not self.spoken_in:
+            found: dict[bytes, tuple[bytes, ...]] = {}
+            for key, chain in self.chains.items():
+                found[chain.conversation.value] = (*found.get(chain.conversation.value, ()), key)
+            object.__setattr__(self, "spoken_in", found)
 
 
 def with_item(mapping: Mapping[bytes, _Value], key: bytes, value: _Value) -> Mapping[bytes, _Value]:

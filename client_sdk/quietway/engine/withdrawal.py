@@ -85,6 +85,16 @@ def take_back(state: State, given: TakenBack) -> State:
     return state
 
 
+def is_part(held: Entry, said: Entry) -> bool:
+    """Say whether two entries are one message, of which some agencies could not be written to."""
+    return (held.order, held.composed, held.conversation, held.kind) == (
+        said.order,
+        said.composed,
+        said.conversation,
+        said.kind,
+    )
+
+
 def _note(entry: Entry, held: Delivery, copy: Returned) -> Delivery:
     if copy.waits and not entry.withdrawn:
         # Nobody knows: it goes out once more, and whoever had it knows it by its place.

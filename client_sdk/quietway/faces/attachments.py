@@ -17,8 +17,10 @@ from quietway.attaching.transfer import Attachment
 from quietway.attaching.upload import Copy, Upload
 from quietway.errors import ContentRefused, NotFound
 from quietway.faces.saying import find_alias, saying_refusals
-from quietway.history import list_messages
+from quietway.history import list_tagged
+from quietway.roles import keep_readable
 from quietway.speaking import check_allowed, find_agencies
+from quietway.standing import OF_ANY_FILE, own_message
 from quietway_crypto.blob_sizes import measure_blob
 from quietway_schemas.content.attachment import MEDIA_TYPE, UNNAMED_TYPE, AttachmentFile
 from quietway_schemas.errors import IdError
@@ -71,8 +73,8 @@ class AsyncAttachments:
             to: The partners.
             name: What they shall see; the file's own name where it is None. Bytes need one.
             media_type: As `application/pdf`; guessed by the name where it is None.
-            case_ref: Of which case, by one's own reference. Each agency is told an alias of its
-                own.
+            case_ref: Of which case, by one's own reference; to one agency at a time, for by the
+                file's name two could tell that they know one person.
             conversation: Where; a new one where it is None.
             progress: Is told how far it is.
 
@@ -80,20 +82,27 @@ class AsyncAttachments:
             What became of it: `not_yet_sent` with the reason until all of it is at the relay.
 
         Raises:
-            ContentRefused: The name or the media type has not the form that is asked.
+            ContentRefused: The name or the media type has not the form that is asked, or it is of
+                a case and for several.
             AttachmentUnfit: The file can't be read, changed meanwhile, or is too large.
+            NotPermitted: Neither consent, an agreement nor a law allows it. Nothing was sealed.
             PartnerPaused: Your agency has paused all of them. Nothing was sealed or sent.
             StorageFull: There is no room for its sealed copy. Nothing was sent.
         """
         agent = self._agent
         agencies = tuple(sorted(set(find_agencies(agent, to))))
+        if case_ref is not None and len(agencies) > 1:
+            raise ContentRefused(
+                "to", "names several: they would hold one file of one case, so send it to each."
+            )
         given = Source.of(source)
         shown = given.name if name is None else name
         with saying_refusals():
             pointer = draw_pointer(
                 given, agent.entropy, name=shown, media_type=media_type or _guess_type(shown)
             )
-        check_allowed(agent, pointer, agencies)
+        about = pointer.model_copy(update={"case_ref": case_ref})
+        await check_allowed(agent, about, agencies, conversation)
         copies = await self._plan(agencies, case_ref)
         path = self._uploads.place(pointer)
         try:
@@ -117,7 +126,7 @@ class AsyncAttachments:
         now, own = self._agent.clock.now(), self._agent.keyring.agency
         held = [
             _show(message, message.content, now=now)
-            for message in await list_messages(self._agent)
+            for message in keep_readable(self._agent, await list_tagged(self._agent, OF_ANY_FILE))
             if isinstance(message.content, AttachmentFile)
         ]
         return held + [upload.show(own) for upload in await self._uploads.list()]
@@ -183,8 +192,8 @@ class AsyncAttachments:
             raise ContentRefused(
                 "message", "is no message's id: `quietway attachment list` lists those of files."
             ) from None
-        for message in await list_messages(self._agent):
-            if message.message_id == wanted and isinstance(message.content, AttachmentFile):
+        for message in await list_tagged(self._agent, own_message(wanted)):
+            if isinstance(message.content, AttachmentFile):
                 return message, message.content
         raise NotFound(f"A file in {wanted}", "quietway attachment list")
 

@@ -27,6 +27,7 @@ from quietway_protocol.dictionary import (
 )
 from quietway_protocol.errors import DictionaryRefusedError
 from quietway_schemas.codebook.lists import DICTIONARY_VERSION
+from quietway_schemas.codebook.subcodes import LocalCodes
 from quietway_schemas.dictionary import (
     AgencyApproval,
     ApprovedDictionary,
@@ -34,7 +35,7 @@ from quietway_schemas.dictionary import (
     FormerRelease,
     ReleasedFile,
 )
-from quietway_schemas.errors import SchemaError
+from quietway_schemas.errors import ContentError, JsonError, SchemaError
 from quietway_schemas.export import make_dictionary_files
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ DICTIONARY: Final = "dictionary"
 DIFFERS: Final = "differs"
 NOT_READ: Final = "not_read"
 NOT_NAMED: Final = "agency_not_named"
+SUBCODES: Final = "subcodes"
+_THE_ONE: Final = b"own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,33 @@ class AsyncDictionary:
         name = approved.release.name.encode("ascii")
         await self._agent.settle(also=[Put(DICTIONARY, name, approved.to_canonical())])
         return await self._report(approved)
+
+    async def take_subcodes(self, raw: bytes) -> LocalCodes:
+        """Take the agency's own finer codes in place of those that this device held.
+
+        Args:
+            raw: The file, as dictionary.md, "Codes of an agency's own", has it. It travels by hand.
+
+        Raises:
+            ContentRefused: It is no such file, or maps to a code that the dictionary does not have.
+                Nothing was taken.
+            StorageFull: The same.
+        """
+        with saying_refusals():
+            try:
+                taken = LocalCodes.read(raw)
+            except JsonError:
+                raise ContentError("file", "is not JSON with the field 'codes'") from None
+        await self._agent.settle(also=[Put(SUBCODES, _THE_ONE, taken.to_canonical())])
+        return taken
+
+    async def subcodes(self) -> LocalCodes:
+        """Give the agency's own codes that this device has taken; none where it has not.
+
+        Its `labels` fill a menu, its `resolve` gives the shared code to say for one of them.
+        """
+        raw = await self._agent.store.read(SUBCODES, _THE_ONE)
+        return LocalCodes() if raw is None else LocalCodes.read(raw)
 
     async def _report(self, approved: ApprovedDictionary) -> DictionaryReport:
         release = approved.release

@@ -1,20 +1,27 @@
-"""Referrals: sent, answered, followed.
+"""Referrals: sent, answered, followed, routed.
 
-Spec: docs/reference/sdk.md.
+Spec: docs/reference/sdk.md; docs/spec/referrals.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from quietway.calendars import read_agencies
 from quietway.errors import ContentRefused, NotFound
+from quietway.faces.referring import Request, build_packet, count_feedback, find_warnings
+from quietway.faces.routing import Choice, find_referral, name_case, route_referral
 from quietway.faces.saying import find_alias, saying_refusals
-from quietway.history import list_messages
+from quietway.history import list_messages, list_tagged
+from quietway.roles import keep_readable
 from quietway.speaking import find_partner, speak
+from quietway.standing import OF_ANY_REFERRAL
+from quietway.views.advocates import AdvocateWait, fold_advocates
 from quietway.views.referrals import fold_referrals
 from quietway_schemas.codebook.lists import entries
+from quietway_schemas.content.coordination import AdvocateRequest, ServiceUptake
 from quietway_schemas.content.referral import (
-    Receiving,
     ReferralAck,
     ReferralAnswer,
     ReferralCancel,
@@ -22,24 +29,25 @@ from quietway_schemas.content.referral import (
     ReferralOutcome,
     ReferralPacket,
     ReferralReopen,
-    Referring,
 )
 from quietway_schemas.content.referral_states import STATES_OF_TYPE, check_transition
 from quietway_schemas.errors import IdError
 from quietway_schemas.ids import ReferralRef
-from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Iterable
+
     from quietway.agent import Agent
-    from quietway.partners import Partner
-    from quietway.reports import Sent
+    from quietway.calendars import AgencyBook
+    from quietway.own.accesses import AccessLines
+    from quietway.reports import Sent, SentWarning
     from quietway.speaking import Addressee
     from quietway.views.referrals import Referral
     from quietway_schemas.content.referral import Episode
+    from quietway_schemas.ids import AgencyId, CaseRef
     from quietway_schemas.instants import Instant
 
-FEEDBACK_AFTER_MS: Final = 7 * DAY
-_ID_BYTES: Final = 16
 _ANSWERS: Final = (
     ReferralAck,
     ReferralOutcome,
@@ -53,8 +61,9 @@ _Answer = TypeVar("_Answer", bound=ReferralAnswer)
 class AsyncReferrals:
     """Referrals: sent, answered, followed."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, access: AccessLines) -> None:
         self._agent = agent
+        self._access = access
 
     async def send(
         self,
@@ -68,7 +77,11 @@ class AsyncReferrals:
 
         With fields: `staff` and `contact` say who refers; `service_type`, `purpose_code`,
         `purpose_text`, `info_basis`, `referred_by` and `survivor_choice` are asked for; all others
-        of the packet may be given and have plain defaults.
+        of the packet may be given and have plain defaults. Without a `pathway` the recipient
+        reaches the survivor through a contact of this agency; `vsp_contact` names another.
+
+        What a person should know (the same was asked lately, the program has no room) stands in
+        `Sent.warnings`, and refuses nothing.
 
         Raises:
             ContentRefused: A field is missing or breaks a rule. Nothing was sealed.
@@ -79,16 +92,100 @@ class AsyncReferrals:
         if named is None or isinstance(named, ReferralPacket):
             raise ContentRefused("to", "is missing: name the partner.")
         partner = find_partner(self._agent, named)
+        agencies = await read_agencies(self._agent)
         if whole is None:
-            whole = self._build(partner, named, fields)
+            whole = build_packet(self._agent, Request(partner, named, agencies), fields)
         elif fields:
             raise ContentRefused(min(fields), "is given beside a whole packet: leave it out.")
+        warnings = await self._warn(whole, partner.agency_id, agencies)
         if whole.case_ref is not None:
             alias = await find_alias(self._agent, whole.case_ref, partner.agency_id)
             whole = whole.model_copy(update={"case_ref": alias})
-        return await speak(
+        sent = await speak(
             self._agent, whole, to=[partner.agency_id], referral_ref=whole.referral_ref
         )
+        return replace(sent, warnings=warnings)
+
+    async def feedback_due(self, to: Addressee, time_sensitivity: str = "standard") -> Instant:
+        """Say until when feedback is awaited on what is referred now, by the partner's calendar.
+
+        Args:
+            to: The partner.
+            time_sensitivity: A code of that list.
+
+        Raises:
+            ContentRefused: There is no such urgency.
+            UnknownPartner: It is nobody that you are a partner of.
+        """
+        agency = find_partner(self._agent, to).agency_id
+        agencies = await read_agencies(self._agent)
+        return count_feedback(agencies, agency, time_sensitivity, self._agent.clock.now())
+
+    async def route(
+        self,
+        ref: ReferralRef | str,
+        to: Addressee,
+        *,
+        criteria: Iterable[str],
+        capacity: str,
+        program: str | None = None,
+    ) -> Sent:
+        """Route a referral that this agency was sent as a triage hub to the program it chose.
+
+        A new packet goes there, under a reference of its own, and what was chosen by is said to
+        both sides. Whoever referred is still owed an answer by this agency.
+
+        Args:
+            ref: The referral, as it came.
+            to: Whom it is routed to.
+            criteria: What was chosen by: codes of the list `triage_criterion`.
+            capacity: Of the list `capacity`.
+            program: Of the chosen agency; the one that `to` names, or its first.
+
+        Raises:
+            ContentRefused: It was not sent for triage, is closed, or a code is none.
+            NotFound: There is no such referral in this store.
+
+        Returns:
+            What became of the new packet.
+        """
+        referral = await self.find(ref)
+        partner = find_partner(self._agent, to)
+        return await route_referral(
+            self._agent, referral, partner, Choice(tuple(criteria), capacity, program, to)
+        )
+
+    async def uptake(
+        self,
+        ref: ReferralRef | str,
+        state: str,
+        *,
+        started: str | None = None,
+        ended: str | None = None,
+    ) -> Sent:
+        """Say how the service is taken up.
+
+        Args:
+            ref: The referral.
+            state: Of the list `uptake_state`.
+            started: Since which month, as `2026-11`.
+            ended: Until which month.
+
+        Raises:
+            NotFound: There is no such referral in this store.
+            ContentRefused: A code or a month breaks a rule.
+        """
+        referral = await self.find(ref)
+        with saying_refusals():
+            content = ServiceUptake(
+                referral_ref=referral.ref,
+                case_ref=await name_case(self._agent, referral),
+                state=state,
+                started=started,
+                ended=ended,
+                exercise=referral.packet.exercise,
+            )
+        return await self._speak_about(referral, content)
 
     async def acknowledge(
         self,
@@ -206,9 +303,48 @@ class AsyncReferrals:
             next_steps=next_steps,
         )
 
+    async def request_advocate(
+        self,
+        case_ref: CaseRef,
+        to: Addressee,
+        *,
+        requester_role: str,
+        survivor_wants_contact: str,
+        urgency: str = "priority",
+    ) -> Sent:
+        """Ask for an advocate for a case, early.
+
+        Args:
+            case_ref: One's own reference.
+            to: Who has advocates.
+            requester_role: Of the list `role`.
+            survivor_wants_contact: Of the list `survivor_wants_contact`. With `no` and
+                `unsafe_to_ask` the advocate is for those who ask, and nobody is reminded.
+            urgency: Of the list `time_sensitivity`.
+
+        Raises:
+            ContentRefused: A code breaks a rule. Nothing was sealed.
+        """
+        agency = find_partner(self._agent, to).agency_id
+        with saying_refusals():
+            content = AdvocateRequest(
+                case_ref=await find_alias(self._agent, case_ref, agency),
+                requester_role=requester_role,
+                urgency=urgency,
+                survivor_wants_contact=survivor_wants_contact,
+                at=self._agent.clock.now(),
+            )
+        return await speak(self._agent, content, to=[agency])
+
+    async def advocates(self, case_ref: CaseRef | None = None) -> builtins.list[AdvocateWait]:
+        """List the requests for an advocate, with the time that each took to be answered."""
+        messages = keep_readable(self._agent, await list_messages(self._agent, case=case_ref))
+        return list(fold_advocates(messages, me=self._agent.keyring.agency))
+
     async def list(self) -> list[Referral]:
         """List every referral that this store knows, with its state and history."""
-        messages = await list_messages(self._agent)
+        said = await list_tagged(self._agent, OF_ANY_REFERRAL)
+        messages = keep_readable(self._agent, said)
         return list(fold_referrals(messages, me=self._agent.keyring.agency))
 
     async def find(self, ref: ReferralRef | str) -> Referral:
@@ -217,11 +353,29 @@ class AsyncReferrals:
         Raises:
             NotFound: There is no such referral in this store.
         """
-        wanted = str(ref)
-        for referral in await self.list():
-            if str(referral.ref) == wanted:
-                return referral
-        raise NotFound(_name_ref(wanted))
+        found = await find_referral(self._agent, ref)
+        if found is None:
+            raise NotFound(_name_ref(str(ref)))
+        return found
+
+    async def open(self, ref: ReferralRef | str, *, purpose: str | None = None) -> Referral:
+        """Find one referral to read it; the access log says so.
+
+        Args:
+            ref: The referral.
+            purpose: What for, of the list `purpose_of_use`, for the access log.
+
+        Raises:
+            NotFound: There is no such referral in this store.
+            ContentRefused: There is no such purpose. Nothing was shown.
+            StorageFull: The line in the access log can't be written. Nothing was shown.
+        """
+        found = await self.find(ref)
+        said = await list_messages(self._agent, referral=found.ref)
+        shown = ((held.message_id, held.core_hash) for held in said)
+        with saying_refusals():
+            await self._access.note_open(shown, purpose=purpose)
+        return found
 
     async def _say(
         self, kind: type[_Answer], ref: ReferralRef | str, *, state: str, **fields: object
@@ -229,7 +383,13 @@ class AsyncReferrals:
         referral = await self.find(ref)
         with saying_refusals():
             check_transition(referral.state, state)
-            content = _build_answer(kind, referral.ref, self._agent.clock.now(), state, fields)
+            given = {**fields, "exercise": referral.packet.exercise}
+            content = _build_answer(kind, referral.ref, self._agent.clock.now(), state, given)
+        return await self._speak_about(referral, content)
+
+    async def _speak_about(
+        self, referral: Referral, content: ReferralAnswer | ServiceUptake
+    ) -> Sent:
         return await speak(
             self._agent,
             content,
@@ -238,40 +398,13 @@ class AsyncReferrals:
             referral_ref=referral.ref,
         )
 
-    def _build(
-        self, partner: Partner, named: Addressee, fields: dict[str, object]
-    ) -> ReferralPacket:
-        now = self._agent.clock.now()
-        with saying_refusals():
-            defaults: dict[str, object] = {
-                "referral_ref": ReferralRef(self._agent.entropy.draw(_ID_BYTES)),
-                "time_sensitivity": "standard",
-                "pathway": "direct_handoff",
-                "identity_mode": "none",
-                "feedback_due": now + FEEDBACK_AFTER_MS,
-            }
-            given = dict(fields)
-            if "referring" not in given:
-                defaults["referring"] = self._refer(given, now)
-            if "receiving" not in given:
-                defaults["receiving"] = _receive(partner, named, given)
-            return ReferralPacket(**{**defaults, **given})  # type: ignore[arg-type] # the model checks each
-
-    def _refer(self, given: dict[str, object], now: Instant) -> Referring:
-        keyring = self._agent.keyring
-        told = {name: given.pop(name) for name in ("staff", "contact") if name in given}
-        return Referring(agency=keyring.agency_code, program=keyring.program, at=now, **told)  # type: ignore[arg-type] # the model checks each
-
-
-def _receive(partner: Partner, named: Addressee, given: dict[str, object]) -> Receiving:
-    program = named if isinstance(named, str) and named in partner.programs else None
-    if program is None and partner.programs:
-        program = partner.programs[0]
-    return Receiving(
-        program=given.pop("program", program),  # type: ignore[arg-type] # the model checks it
-        preferred_channel=given.pop("preferred_channel", "secure_message"),  # type: ignore[arg-type] # the same
-        eligibility_note=given.pop("eligibility_note", "As the program has published it."),  # type: ignore[arg-type] # the same
-    )
+    async def _warn(
+        self, packet: ReferralPacket, agency: AgencyId, agencies: AgencyBook
+    ) -> tuple[SentWarning, ...]:
+        if packet.case_ref is None:
+            return find_warnings(packet, agency, agencies, ())
+        of_case = await list_messages(self._agent, case=packet.case_ref)
+        return find_warnings(packet, agency, agencies, of_case)
 
 
 def _build_answer(

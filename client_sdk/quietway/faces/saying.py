@@ -6,9 +6,9 @@ Spec: docs/reference/sdk.md.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from quietway.cases import draw_alias, write_alias
+from quietway.cases import make_alias, write_alias
 from quietway.errors import ContentRefused
 from quietway.history import list_messages
 from quietway.own.sharing import write_shared
@@ -21,31 +21,36 @@ if TYPE_CHECKING:
     from quietway.agent import Agent
     from quietway_schemas.ids import AgencyId, CaseRef
 
-_ID_BYTES: Final = 16
-
 
 async def find_alias(agent: Agent, case: CaseRef, agency: AgencyId) -> CaseRef:
-    """Give what an agency shall know a case by, and keep it."""
+    """Give what an agency shall know a case by, and keep it.
+
+    A case that nobody else has spoken of was opened here, and that is kept too.
+    """
     async with agent.cases.turn:
         held = agent.cases.find(case, agency)
         if held is not None:
             return held
-        drawn = draw_alias(case, agent.entropy.draw(_ID_BYTES))
-        alias = case if await _comes_from(agent, case, agency) else drawn
-        await write_shared(agent, write_alias(case, agency, alias))
-        agent.cases.add(case, agency, alias)
-        return alias
+        made = make_alias(case, agency, agent.keyring.agency_secret)
+        others = await _find_others(agent, case)
+        given = {agency: case if agency in others else made}
+        if not others:
+            given[agent.keyring.agency] = case
+        await write_shared(agent, *(write_alias(case, to, name) for to, name in given.items()))
+        for to, name in given.items():
+            agent.cases.add(case, to, name)
+        return given[agency]
 
 
-async def _comes_from(agent: Agent, case: CaseRef, agency: AgencyId) -> bool:
-    """Say whether this is what the agency itself calls the case."""
-    said = (held for held in await list_messages(agent) if held.received)
-    return any(
-        held.agency == agency
+async def _find_others(agent: Agent, case: CaseRef) -> set[AgencyId]:
+    """Find the other agencies that spoke of a case: it is what they call it themselves."""
+    return {
+        held.agency
+        for held in await list_messages(agent, case=case, held_back=True)
+        if held.agency != agent.keyring.agency
         and isinstance(held.content, CaseContent)
         and held.content.case_ref == case
-        for held in said
-    )
+    }
 
 
 @contextmanager

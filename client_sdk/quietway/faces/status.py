@@ -5,28 +5,40 @@ Spec: docs/reference/sdk.md.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from quietway.faces.saying import find_alias, saying_refusals
+from quietway.faces.casework import BOARD, ID_BYTES, say_of_case
+from quietway.faces.saying import saying_refusals
 from quietway.history import list_messages
 from quietway.ports import Put
+from quietway.roles import is_readable, my_roles
 from quietway.speaking import find_agencies, speak
-from quietway.views.board import fold_board, name_shown
+from quietway.views.board import fold_statuses, show_statuses
+from quietway.views.values import name_shown, place_of
 from quietway_schemas.content.status import StatusIndicator, propose_expiry
-from quietway_schemas.ids import CaseRef, ConversationId
+from quietway_schemas.ids import ConversationId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from quietway.agent import Agent
+    from quietway.records import StoredMessage
     from quietway.reports import Sent
     from quietway.speaking import Addressee
-    from quietway.views.board import StatusEntry
-    from quietway_schemas.ids import AgencyId
+    from quietway.views.board import StatusEntry, Statuses
+    from quietway_schemas.ids import AgencyId, CaseRef
     from quietway_schemas.instants import Instant
 
-BOARD: Final = "board"
-_ID_BYTES: Final = 16
+
+@dataclass(frozen=True, slots=True)
+class _ReadableStatuses:
+    """Folds what a device with these roles shows; other roles, other cards."""
+
+    roles: tuple[str, ...]
+
+    def __call__(self, messages: Iterable[StoredMessage]) -> Statuses:
+        return fold_statuses(held for held in messages if is_readable(held, self.roles))
 
 
 class AsyncStatus:
@@ -77,32 +89,22 @@ class AsyncStatus:
                 confidence=confidence,
                 exercise=exercise,
             )
-        messages = await list_messages(self._agent)
-        place = (self._agent.keyring.agency, case_ref, code)
-
-        def name_seen(*to: AgencyId) -> StatusIndicator:
-            return content.model_copy(update={"supersedes": name_shown(messages, place, to)})
-
-        if case_ref is None:
-            return await self._say(name_seen(*agencies), agencies)
-        said = [
-            await self._say_of(case_ref, name_seen(agency), agency)
-            for agency in sorted(set(agencies))
-        ]
-        return next((sent for sent in said if sent.problem is not None), said[0])
+        if case_ref is not None:
+            said = await list_messages(self._agent, case=case_ref)
+            return await say_of_case(self._agent, case_ref, content, to=agencies, messages=said)
+        place = place_of(content, self._agent.keyring.agency, None)
+        seen = name_shown(await self._agent.ledger.standing(), place, agencies)
+        return await speak(
+            self._agent,
+            content.model_copy(update={"supersedes": seen}),
+            to=agencies,
+            conversation=await self._find_conversation(agencies),
+        )
 
     async def board(self) -> list[StatusEntry]:
         """List the indicators that stand now, newest first, one's own among them."""
-        messages = await list_messages(self._agent)
-        return list(fold_board(messages, now=self._agent.clock.now()))
-
-    async def _say(self, content: StatusIndicator, agencies: tuple[AgencyId, ...]) -> Sent:
-        conversation = await self._find_conversation(agencies)
-        return await speak(self._agent, content, to=agencies, conversation=conversation)
-
-    async def _say_of(self, case: CaseRef, content: StatusIndicator, agency: AgencyId) -> Sent:
-        alias = await find_alias(self._agent, case, agency)
-        return await self._say(content.model_copy(update={"case_ref": alias}), (agency,))
+        cards = await self._agent.ledger.case_cards(_ReadableStatuses(my_roles(self._agent)))
+        return list(show_statuses(cards.values(), now=self._agent.clock.now()))
 
     async def _find_conversation(self, agencies: tuple[AgencyId, ...]) -> ConversationId:
         # One conversation for each circle of agencies: an audience is introduced once.
@@ -110,6 +112,6 @@ class AsyncStatus:
         held = await self._agent.store.read(BOARD, key)
         if held is not None:
             return ConversationId(held)
-        drawn = self._agent.entropy.draw(_ID_BYTES)
+        drawn = self._agent.entropy.draw(ID_BYTES)
         await self._agent.settle(also=[Put(BOARD, key, drawn)])
         return ConversationId(drawn)

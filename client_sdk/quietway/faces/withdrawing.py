@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quietway.engine.state import Delivery, Progress
-from quietway.engine.withdrawal import UNCERTAIN
+from quietway.engine.withdrawal import UNCERTAIN, is_part
 from quietway.errors import NotFound
 from quietway.reports import Sent, Withdrawal, WithdrawnCopy
 from quietway.slips import list_slips
 
 if TYPE_CHECKING:
     from quietway.agent import Agent
-    from quietway.engine.state import Entry
     from quietway.reports import CopyOutcome
 
 
@@ -45,16 +44,7 @@ def _find_parts(agent: Agent, local_id: bytes) -> frozenset[bytes]:
     said = agent.state.outbox.get(local_id)
     if said is None or said.quiet:
         return frozenset({local_id})
-    return frozenset(held.local_id for held in agent.state.outbox.values() if _is_part(held, said))
-
-
-def _is_part(held: Entry, said: Entry) -> bool:
-    return (held.order, held.composed, held.conversation, held.kind) == (
-        said.order,
-        said.composed,
-        said.conversation,
-        said.kind,
-    )
+    return frozenset(held.local_id for held in agent.state.outbox.values() if is_part(held, said))
 
 
 def _list_copies(agent: Agent, local_ids: frozenset[bytes]) -> list[WithdrawnCopy]:

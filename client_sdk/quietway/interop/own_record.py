@@ -77,10 +77,16 @@ COLUMNS: Final = (
     "episode.referral",
     "episode.service_start",
     "episode.closure",
+    "consent_id",
+    "retain_days",
+    "compartment",
+    "circumstance",
+    "joint_call",
+    "client_present",
 )
 """The table's columns: where a step stands, and every field of a packet or an answer."""
 
-_MOMENTS: Final = frozenset(("referring.at", "feedback_due", "at"))
+_MOMENTS: Final = frozenset(("referring.at", "feedback_due", "joint_call", "at"))
 # What a spreadsheet takes for the beginning of a formula, its wide forms included.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 

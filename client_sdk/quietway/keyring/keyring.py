@@ -395,6 +395,17 @@ class Keyring:
             [name for name, record in held.record_keys.items() if record.is_due(now)],
         )
 
+    def erase_records(self, names: Collection[bytes]) -> Erased:
+        """Erase record keys before their time: nothing that lies under them opens any more.
+
+        Args:
+            names: Of keys that are here.
+
+        Raises:
+            StorageFull: There is no room. Nothing was erased.
+        """
+        return self._erase((), names)
+
     def keep_root(self, seed: bytes | Secret) -> None:
         """Keep the root key here, as after a recovery.
 

@@ -161,7 +161,7 @@ class Vault:
         self._id = keyring_id
         self._format = format_
         self._owes_end = False
-        self._written: dict[str, tuple[Record, WrappedRecord]] = {}
+        self._written: dict[str, tuple[Record, bytes]] = {}
         self._close(lid)
 
     @classmethod
@@ -304,7 +304,7 @@ class Vault:
             opened |= {name: self._unwrap(record) for name, record in wrapped.items()}
         except OpenError:
             raise StoreDamaged(PART) from None
-        self._written = {record.name: (opened[record.name], record) for record in head.records}
+        self._written = {held.name: (opened[held.name], held.write()) for held in head.records}
         return opened
 
     def write_as(self, format_: int, records: Mapping[str, Record]) -> None:
@@ -326,9 +326,9 @@ class Vault:
         secret = Secret(unwrap(self._key, record.wrapped, context=context))
         return Record(record.erase_after, secret)
 
-    def _wrap(self, name: str, record: Record) -> tuple[Record, WrappedRecord]:
+    def _wrap(self, name: str, record: Record) -> tuple[Record, bytes]:
         former = self._written.get(name)
-        if former is not None and former[0] == record:
+        if former is not None and (former[0] is record or former[0] == record):
             return former
         wrapped = wrap(
             self._key,
@@ -336,9 +336,10 @@ class Vault:
             context=bind(name, record.erase_after),
             nonce=self._entropy.draw(NONCE_BYTES),
         )
-        return record, WrappedRecord(erase_after=record.erase_after, name=name, wrapped=wrapped)
+        made = WrappedRecord(erase_after=record.erase_after, name=name, wrapped=wrapped)
+        return record, made.write()
 
-    def _write_file(self, written: dict[str, tuple[Record, WrappedRecord]]) -> None:
+    def _write_file(self, written: dict[str, tuple[Record, bytes]]) -> None:
         stretched = self._lid.stretched
         cost = stretched.parameters
         head = Head(
@@ -348,11 +349,11 @@ class Vault:
             parallelism=cost.parallelism,
             pepper=name_pepper(self._lid.pepper.reveal()),
             pepper_due=False,
-            records=tuple(written[name][1] for name in sorted(written)),
+            records=(),
             salt=stretched.salt,
             time_cost=cost.time_cost,
         )
-        write_head(self._path, head)
+        write_head(self._path, head, [written[name][1] for name in sorted(written)])
         self._written = written
 
 

@@ -21,6 +21,7 @@ from quietway.errors import (
 )
 from quietway.keyring.publish import approve, certify
 from quietway.linking import DeviceOffer, DeviceRequest, derive_words, write_certificate
+from quietway.own.agreeing import gather_agreements
 from quietway.own.members import add_device
 from quietway.own.proposals import (
     Proposal,
@@ -226,7 +227,11 @@ async def _go_on(agent: Agent, proposal: Proposal) -> Added | WaitsForSecond:
     if proposal.is_new:
         # Before the manifest: what the device has to know waits for it, whatever is cut off here.
         # Who is paused stands first, so that it is known before anything goes to a partner.
-        shared = [*agent.standings.gather(), *await gather_shared(agent)]
+        shared = [
+            *agent.standings.gather(),
+            *await gather_shared(agent),
+            *gather_agreements(agent),
+        ]
         await tell_own(agent, *shared, devices=(proposal.device,), also=[to_row(proposal)])
         await add_device(agent, device)
     else:

@@ -12,10 +12,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
-from quietway.cases import CASE_ALIAS
+from quietway.cases import CASE_ALIAS, read_alias
+from quietway.consents import CONSENT, read_consents, split, write_consents
 from quietway.engine.codec import Fields
 from quietway.errors import NotFound, QuietwayError
 from quietway.events import DeadLettered
+from quietway.own.agreeing import gather_agreements
 from quietway.own.lane_rows import (
     GRANTING,
     LANE_CUT,
@@ -38,14 +40,20 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from quietway.agent import Agent
+    from quietway.consents import Consents
+    from quietway.events import Event
     from quietway.own.taken import Told
     from quietway_schemas.ids import DeviceId
     from quietway_schemas.instants import Instant
 
 SHARED_AT: Final = "shared_at"
+DATA_USE: Final = "data_use"
+"""Which data-use policy the agency has; see `consent.data_use`."""
 _Kind = Literal[
     "agency_secret",
     "case_alias",
+    "consent",
+    "data_use",
     "invited",
     "lane_cut",
     "lane_granted",
@@ -54,15 +62,19 @@ _Kind = Literal[
 ]
 _TABLES: Final[dict[_Kind, str]] = {
     "case_alias": CASE_ALIAS,
+    "data_use": DATA_USE,
     "invited": INVITED,
     "lane_cut": LANE_CUT,
     "lane_granted": LANE_GRANTED,
     "lane_rotated": LANE_ROTATED,
     "partner": PARTNER,
 }
+_CONSENT: Final = "consent"
+"""Not among the tables: of two writings of it none is later, they are put together."""
 _AGENCY: Final = "agency_secret"
 _AGENCY_BYTES: Final = 32
 _ID_BYTES: Final = 16
+_MOST_PART_BYTES: Final = MOST_ROW_BYTES - 64
 
 
 async def write_shared(agent: Agent, *puts: Put, also: Iterable[Put | Delete] = ()) -> None:
@@ -119,7 +131,24 @@ async def gather_shared(agent: Agent) -> list[AgencyShared]:
             )
             for row in await agent.store.scan(table)
         ]
+    for row in await agent.store.scan(CONSENT):
+        rows += _share_consents(row, at=1)
     return _pack(rows)
+
+
+def share_consents(
+    case: CaseRef, agency: AgencyId, known: Consents, *, at: Instant
+) -> list[AgencyShared]:
+    """Tell the agency's other devices what is known of consent about a case with a partner."""
+    return _pack(_share_consents(write_consents(case, agency, known), at=at))
+
+
+def _share_consents(row: Put | Row, *, at: Instant) -> list[SharedRow]:
+    case, agency = CaseRef(row.key[:_ID_BYTES]), AgencyId(row.key[_ID_BYTES:])
+    return [
+        SharedRow(kind=_CONSENT, key=row.key, value=write_consents(case, agency, part).value, at=at)
+        for part in split(row.value, most=_MOST_PART_BYTES)
+    ]
 
 
 async def share_with(agent: Agent, device: DeviceId) -> None:
@@ -130,7 +159,8 @@ async def share_with(agent: Agent, device: DeviceId) -> None:
     check_secret(agent.standing)
     # Who is paused comes before who the partners are: what is cut off in between lets nobody in.
     decided = agent.standings.gather()
-    await tell_own(agent, *decided, *await gather_shared(agent), devices=(device,))
+    shared = [*await gather_shared(agent), *gather_agreements(agent)]
+    await tell_own(agent, *decided, *shared, devices=(device,))
 
 
 async def take_shared(agent: Agent, told: Told, content: AgencyShared) -> Taken:
@@ -138,7 +168,17 @@ async def take_shared(agent: Agent, told: Told, content: AgencyShared) -> Taken:
     writes: list[Put | Delete] = []
     after: list[Callable[[], Awaitable[None]]] = []
     refused = False
+    events: list[Event] = []
     for row in content.rows:
+        if row.kind == _CONSENT:
+            try:
+                taken = await _take_consents(agent, row)
+            except (SchemaError, CryptoError, ValueError):
+                refused = True
+                continue
+            after += taken.after
+            events += taken.events
+            continue
         if not await _is_later(agent, row):
             if row.kind == _AGENCY and await _lost_a_tie(agent, row):
                 writes += await _grant_anew(agent, since=row.at + 1)
@@ -152,8 +192,14 @@ async def take_shared(agent: Agent, told: Told, content: AgencyShared) -> Taken:
             writes += await keep_old_lanes(agent)
         writes += [*_puts(row), _stamp(row)]
         after.append(remember)
-    events = (DeadLettered(BAD_CONTENT, agent.clock.now()),) if refused else ()
-    return Taken(tuple(writes), tuple(after), events)
+    if refused:
+        events.append(DeadLettered(BAD_CONTENT, agent.clock.now()))
+    return Taken(tuple(writes), tuple(after), tuple(events))
+
+
+async def _take_consents(agent: Agent, row: SharedRow) -> Taken:
+    case, agency = CaseRef(row.key[:_ID_BYTES]), AgencyId(row.key[_ID_BYTES:])
+    return await agent.learn_consents(case, agency, read_consents(row.value))
 
 
 async def _is_later(agent: Agent, row: SharedRow) -> bool:
@@ -198,13 +244,14 @@ def _read(agent: Agent, row: SharedRow, told: Told) -> Callable[[], Awaitable[No
             agent.directory.pin(record.invitation.agency_id, record.invitation.root_key)
             return partial(_remember_partner, agent, record)
         case "case_alias":
-            case, agency = CaseRef(row.key[:_ID_BYTES]), AgencyId(row.key[_ID_BYTES:])
-            return partial(_remember_alias, agent, case, agency, CaseRef(row.value))
-        case "invited" | "lane_cut" | "lane_granted" | "lane_rotated":
+            return partial(_remember_alias, agent, *read_alias(row.key, row.value))
+        case "data_use" | "invited" | "lane_cut" | "lane_granted" | "lane_rotated":
             if len(row.key) != _ID_BYTES:
                 raise ValueError("does not have the right number of bytes")
             Fields(row.value)
             return _remember_nothing
+        case "consent":
+            raise ValueError("is put together, and not replaced")
         case "agency_secret":
             if len(row.value) != _AGENCY_BYTES or row.key:
                 raise ValueError("does not have the right number of bytes")
@@ -215,8 +262,11 @@ async def _remember_partner(agent: Agent, record: PartnerRecord) -> None:
     agent.lanes.add(record)
 
 
-async def _remember_alias(agent: Agent, case: CaseRef, agency: AgencyId, alias: CaseRef) -> None:
-    agent.cases.add(case, agency, alias)
+async def _remember_alias(
+    agent: Agent, case: CaseRef, agency: AgencyId, alias: CaseRef, heard: CaseRef | None
+) -> None:
+    await agent.follow_link(alias, case, agency)
+    agent.cases.add(case, agency, alias, heard)
 
 
 async def _remember_secret(agent: Agent) -> None:
@@ -224,7 +274,7 @@ async def _remember_secret(agent: Agent) -> None:
 
 
 async def _remember_nothing() -> None:
-    """What is told of lanes is read from the store when lanes are uploaded."""
+    """What is told of lanes, and of the data-use policy, is read from the store when needed."""
 
 
 def _puts(row: SharedRow) -> list[Put | Delete]:

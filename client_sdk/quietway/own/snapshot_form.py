@@ -1,6 +1,7 @@
 """A snapshot: what stands about cases, as one canonical JSON text for one new device.
 
-In it are the status indicators that stand now and the referrals that are open, each with its whole
+In it are the values that stand now (statuses, barriers, actions, relocation, case status), who
+leads each case and when it is looked at again, and the referrals that are open, each with its whole
 story, as far as the new device's roles may receive them and retention has not ended. What was said
 and heard otherwise is not in it: no history comes with a device.
 
@@ -15,15 +16,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from quietway.errors import SnapshotRefused
-from quietway.views.board import fold_board
 from quietway.views.referrals import fold_referrals
+from quietway.views.timeline import case_of
+from quietway.views.values import fold_values, is_value
 from quietway_crypto.encoding import TAG_SNAPSHOT, hash_tagged
 from quietway_schemas.content.agency import MOST_PARTS, PART_BYTES
 from quietway_schemas.content.referral import ReferralAnswer, ReferralPacket
 from quietway_schemas.content.referral_states import OPEN_STATES
 from quietway_schemas.content.registry import encode_content, find_class, parse_content
 from quietway_schemas.content.roles import find_receivers, is_among
-from quietway_schemas.content.status import StatusIndicator
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.instants import DAY
@@ -35,10 +36,14 @@ if TYPE_CHECKING:
     from quietway.records import StoredMessage
     from quietway.views.referrals import Referral
     from quietway_schemas.content.base import ContentModel
-    from quietway_schemas.ids import AgencyId, DeviceId
+    from quietway_schemas.ids import AgencyId, CaseRef, DeviceId
     from quietway_schemas.instants import Instant
 
 RETENTION_MS: Final = 365 * DAY
+CASE_STORY: Final = frozenset(
+    {"case_review", "lead.accepted", "lead.assign", "lead.declined", "lead.handover"}
+)
+"""What has no end of its own and says who leads a case, and when it is looked at again."""
 MOST_BYTES: Final = MOST_PARTS * PART_BYTES
 
 
@@ -48,7 +53,7 @@ class Gathered:
 
     Attributes:
         raw: Canonical JSON.
-        statuses: How many indicators are in it.
+        statuses: How many messages about what stands are in it.
         referrals: How many referrals.
     """
 
@@ -79,14 +84,16 @@ def gather_snapshot(
         SnapshotRefused: It is more than can be given.
     """
     kept = [held for held in messages if _may_be_given(held, roles, now)]
-    statuses = _choose_statuses(kept, now)
+    standing = _choose_standing(kept, now)
     referrals = _choose_referrals(kept, me)
     stories = [message for story in referrals for message in story]
-    chosen = sorted((*statuses, *stories), key=lambda held: held.position)
+    chosen = sorted(
+        {held.key: held for held in (*standing, *stories)}.values(), key=lambda held: held.position
+    )
     raw = SnapshotText(items=tuple(_to_item(held) for held in chosen)).to_canonical()
     if len(raw) > MOST_BYTES:
         raise SnapshotRefused("size")
-    return Gathered(raw, len(statuses), len(referrals))
+    return Gathered(raw, len(standing), len(referrals))
 
 
 def read_snapshot(raw: bytes, *, roles: Sequence[str]) -> tuple[SnapshotItem, ...]:
@@ -97,8 +104,8 @@ def read_snapshot(raw: bytes, *, roles: Sequence[str]) -> tuple[SnapshotItem, ..
         roles: Of the device that reads it.
 
     Raises:
-        SnapshotRefused: It holds something other than statuses and referrals, or what these roles
-            may not receive.
+        SnapshotRefused: It holds something else than what belongs in one, or what these roles may
+            not receive.
     """
     try:
         items = SnapshotText.from_canonical(raw, max_bytes=MOST_BYTES).items
@@ -132,22 +139,24 @@ def _may_be_given(held: StoredMessage, roles: Sequence[str], now: Instant) -> bo
 
 
 def _belongs(content: ContentModel) -> bool:
-    return isinstance(content, StatusIndicator | ReferralPacket | ReferralAnswer)
+    return (
+        is_value(content)
+        or isinstance(content, ReferralPacket | ReferralAnswer)
+        or content.type in CASE_STORY
+    )
 
 
-def _choose_statuses(kept: Sequence[StoredMessage], now: Instant) -> list[StoredMessage]:
-    stands = {
-        (line.agency, line.case_ref, line.code, line.state, line.effective)
-        for line in fold_board(kept, now=now)
-    }
-    chosen: dict[tuple[object, ...], StoredMessage] = {}
-    for held in kept:
-        said = held.content
-        if isinstance(said, StatusIndicator):
-            place = (held.agency, said.case_ref, said.code, said.state, said.effective)
-            if place in stands:
-                chosen[place] = held
-    return list(chosen.values())
+def _choose_standing(kept: Sequence[StoredMessage], now: Instant) -> list[StoredMessage]:
+    """Choose the values that stand, what decides who leads, and who told of each case first."""
+    stands = {version.message.key for version in fold_values(kept, now=now)}
+    chosen = [held for held in kept if held.key in stands or held.content.type in CASE_STORY]
+    cases = {case_of(held.content) for held in chosen} - {None}
+    told: dict[tuple[CaseRef | None, AgencyId], StoredMessage] = {}
+    for held in sorted(kept, key=lambda held: (held.said_at, held.core_hash)):
+        case = case_of(held.content)
+        if case in cases:
+            told.setdefault((case, held.agency), held)
+    return list({held.key: held for held in (*chosen, *told.values())}.values())
 
 
 def _choose_referrals(kept: Sequence[StoredMessage], me: AgencyId) -> list[list[StoredMessage]]:

@@ -25,7 +25,7 @@ from quietway.own.standing import AWAITS_SNAPSHOT, STANDING
 from quietway.own.taken import Taken
 from quietway.own.telling import tell_own
 from quietway.ports import Delete, Put, Shelf
-from quietway.records import MESSAGE, SNAPSHOT
+from quietway.records import MESSAGE, SNAPSHOT, tag_shelf
 from quietway.retention import choose_shelf
 from quietway.sealing import BAD_CONTENT
 from quietway_crypto.encoding import TAG_SNAPSHOT
@@ -262,6 +262,7 @@ async def _take_when_whole(
     gone = [Delete(SNAPSHOT, snapshot_id + key) for key in rows]
     await agent.settle(also=[*puts, *gone, Delete(STANDING, AWAITS_SNAPSHOT)])
     agent.standing.awaits_snapshot = False
+    await agent.remember_held_back()
     agent.tell(SnapshotTaken(snapshot_id, len(items)))
 
 
@@ -292,7 +293,7 @@ def _to_message(item: SnapshotItem, me: AgencyId) -> Put:
         content=item.content,
         core_hash=item.core_hash,
     )
-    return Put(MESSAGE, item.message.value, row, shelf)
+    return Put(MESSAGE, item.message.value, row, tag_shelf(shelf, item.content, item.message.value))
 
 
 def _show(agent: Agent, row: Row, rows: list[Row]) -> SnapshotOffer:

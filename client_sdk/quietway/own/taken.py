@@ -6,11 +6,12 @@ Spec: docs/spec/keys.md, "Messages within an agency".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from quietway.agent import Agent
     from quietway.engine.codec import Fields
     from quietway.events import Event
     from quietway.ports import Delete, Put
@@ -51,3 +52,8 @@ class Taken:
     writes: tuple[Put | Delete, ...] = ()
     after: tuple[Callable[[], Awaitable[None]], ...] = ()
     events: tuple[Event, ...] = ()
+
+
+if TYPE_CHECKING:
+    Taker: TypeAlias = Callable[[Agent, Told], Awaitable[Taken]]
+    """Acts on one type of content that is shown as a message too."""

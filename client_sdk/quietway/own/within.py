@@ -5,7 +5,8 @@ what came of it. So a device that is cut off in between goes on at the next star
 of this agency's certified devices, in the moment when it is taken in: what a device that was given
 back said to partners stays said, but it decides nothing about the others any more. What it says of
 others' keys is judged by signatures all the same. A lane that a partner gave this device comes
-the same way, and decides nothing else.
+the same way, and decides nothing else. What is shown as a message and heeded too (a consent, an
+agreement) has a copy here, and a taker of its own in `agent.takers`.
 
 Spec: docs/spec/keys.md, "Messages within an agency"; docs/spec/lanes.md, "Grant".
 """
@@ -41,6 +42,7 @@ from quietway_schemas.content.agency import (
     AgencyStanding,
 )
 from quietway_schemas.content.lane import LaneGrant
+from quietway_schemas.content.quiet import is_heeded
 from quietway_schemas.content.registry import parse_content
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.errors import SchemaError
@@ -77,11 +79,20 @@ async def _take_one(agent: Agent, row: Row) -> Taken:
         return Taken(events=(DeadLettered(BAD_CONTENT, agent.clock.now()),))
     if isinstance(told.content, LaneGrant):
         return await take_grant(agent, told, told.content)
+    heeded = is_heeded(told.content.type)
+    if heeded and told.agency != agent.keyring.agency:
+        # Its signer was judged when it was opened; what it may decide is its taker's to say.
+        return await _act_on(agent, told)
     if not still_decides(agent, told.device):
         # What a wiped machine asks for was done, where it is not of the agency any more.
         left = isinstance(told.content, AgencyLeaving)
         return Taken() if left else Taken(events=(DeadLettered(QUARANTINED, agent.clock.now()),))
-    return await _take_of_colleague(agent, told)
+    return await (_act_on if heeded else _take_of_colleague)(agent, told)
+
+
+async def _act_on(agent: Agent, told: Told) -> Taken:
+    taker = agent.takers.get(told.content.type)
+    return Taken() if taker is None else await taker(agent, told)
 
 
 async def _take_of_colleague(agent: Agent, told: Told) -> Taken:  # noqa: PLR0911 - one case for each type

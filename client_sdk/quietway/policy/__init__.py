@@ -1,4 +1,4 @@
 """May this be said, to whom? Asked before anything is sealed; pure, without exceptions for anyone.
 
-Spec: docs/spec/envelope.md, "Content: canonical JSON".
+Spec: docs/spec/policy.md.
 """

@@ -20,19 +20,27 @@ Spec: docs/spec/keys.md, "Record keys".
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from quietway.errors import StorageFull, StoreDamaged
-from quietway.ports import Delete, Put, Row
+from quietway.ports import Delete, Put, Row, Tag
 from quietway.store.shelves import RECORD_KEY, Shelves
 from quietway_crypto.errors import CryptoError
 from quietway_crypto.wrap import NONCE_BYTES, unwrap, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Callable,
+        Collection,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
 
-    from quietway.ports import Entropy, RecordKeys, Shelf, Store
+    from quietway.ports import Entropy, RecordKeys, Shelf, Store, Write
     from quietway.store.shelves import Place
     from quietway_schemas.ids import AgencyId, CaseRef
     from quietway_schemas.instants import Instant
@@ -43,6 +51,10 @@ _NAME: Final = slice(1, 17)
 _WRAPPED: Final = slice(17, None)
 _PART: Final = "store"
 _NEVER: Final = 0
+_GOES_ON: Final = 32
+"""So many keys of one week were drawn since the start: from now on some are kept in stock."""
+_MOST_IN_STOCK: Final = 256
+_PAGE: Final = 1_000
 
 
 class ShelvedStore:
@@ -68,6 +80,13 @@ class ShelvedStore:
         self._over_at: Instant = 0
         self._held: frozenset[bytes] = frozenset()
         self._turn = asyncio.Lock()
+        self._drawn: Counter[Instant] = Counter()
+        self._spare: dict[Instant, list[bytes]] = defaultdict(list)
+        used = set(shelves.names.values())
+        for name, end in keys.record_names().items():
+            # Nothing lies under a key that the index does not name.
+            if name not in used:
+                self._spare[end].append(name)
 
     @classmethod
     async def open(
@@ -107,7 +126,30 @@ class ShelvedStore:
         opened: list[Row] = []
         while True:
             page = await self.inner.scan(kind, after=after, limit=limit)
-            opened += [row for held in page if (row := self._show(kind, held)) is not None]
+            opened += self._show_all(kind, page)
+            if limit is None or len(page) < limit or len(opened) >= limit:
+                return tuple(opened[:limit])
+            after = page[-1].position
+
+    async def scan_back(self, kind: str, *, before: int | None = None, limit: int) -> Sequence[Row]:
+        """Return the newest rows that can be opened, as the port says."""
+        opened: list[Row] = []
+        while len(opened) < limit:
+            page = await self.inner.scan_back(kind, before=before, limit=limit)
+            opened += self._show_all(kind, page)
+            if len(page) < limit:
+                break
+            before = page[-1].position
+        return tuple(opened[:limit])
+
+    async def scan_tagged(
+        self, kind: str, tag: bytes, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Row]:
+        """Return the rows with a tag that can be opened, as the port says."""
+        opened: list[Row] = []
+        while True:
+            page = await self.inner.scan_tagged(kind, tag, after=after, limit=limit)
+            opened += self._show_all(kind, page)
             if limit is None or len(page) < limit or len(opened) >= limit:
                 return tuple(opened[:limit])
             after = page[-1].position
@@ -116,8 +158,8 @@ class ShelvedStore:
         """Return the kinds of which there is a row, without the index of record keys."""
         return tuple(kind for kind in await self.inner.kinds() if kind != RECORD_KEY)
 
-    async def commit(self, writes: Sequence[Put | Delete]) -> None:
-        """Write all of it durably, or none.
+    async def commit(self, writes: Sequence[Write]) -> None:
+        """Write all of it durably, or none. What is put away is tagged with what it speaks of.
 
         Raises:
             StorageFull: There is no room. Nothing was written, and the store is as it was.
@@ -128,7 +170,8 @@ class ShelvedStore:
             self._make_keys(places)
             named = self._shelves.unwritten(places)
             put_away = [self._put_away(write, place) for write, place in placed]
-            await self.inner.commit([*put_away, *named])
+            tags = [tag for write, place in placed if place is not None for tag in self._tag(write)]
+            await self.inner.commit([*put_away, *tags, *named])
             self._shelves.note_written(named)
 
     async def put_away_former(
@@ -163,6 +206,8 @@ class ShelvedStore:
         async with self._turn:
             self._over_at = max(self._over_at, over_at)
             alive = self._keys.record_names()
+            for end, names in self._spare.items():
+                self._spare[end] = [name for name in names if name in alive]
             index = self._shelves.without(alive)
             if not index:
                 return ()
@@ -175,6 +220,67 @@ class ShelvedStore:
             await self.inner.commit([*(Delete(kind, key) for kind, key in gone), *index])
             self._shelves.forget(index)
             return tuple(gone)
+
+    async def shred(
+        self, rows: Collection[tuple[str, bytes]], erase: Callable[[frozenset[bytes]], object]
+    ) -> bool:
+        """Destroy the keys of rows where nothing else lies under them, and drop the rows.
+
+        Args:
+            rows: The kind and key of each.
+            erase: Erases record keys by their names, durably.
+
+        Returns:
+            False where something else lies under one of the keys: then nothing was destroyed.
+        """
+        # Nothing is put away meanwhile, or it would be under a key that dies here.
+        async with self._turn:
+            names = await self._find_sole_keys(frozenset(rows))
+            if not names:
+                return False
+            erase(names)
+            index = self._shelves.without(set(self._shelves.names.values()) - names)
+            await self.inner.commit([*(Delete(kind, key) for kind, key in rows), *index])
+            self._shelves.forget(index)
+            return True
+
+    async def _find_sole_keys(self, rows: frozenset[tuple[str, bytes]]) -> frozenset[bytes]:
+        """Find the names of the keys under which these rows lie, and no others; else none."""
+        values = [await self.inner.read(kind, key) for kind, key in rows]
+        if not all(value is not None and _is_put_away(value) for value in values):
+            # What lies in the clear of the store's own key dies with no other.
+            return frozenset()
+        names = frozenset(value[_NAME] for value in values if value is not None)
+        for kind in sorted(self._kinds):
+            after = 0
+            while page := await self.inner.scan(kind, after=after, limit=_PAGE):
+                after = page[-1].position
+                if any(_lies_under(row, names) and (kind, row.key) not in rows for row in page):
+                    return frozenset()
+        return names
+
+    async def tag_former(
+        self, find_shelf: Callable[[str, Row], Shelf], kinds: Iterable[str], *, batch: int = 1_000
+    ) -> AsyncIterator[int]:
+        """Tag what a former version wrote, or a backup gave back; yields how many rows, by batch.
+
+        Args:
+            find_shelf: Gives a row's shelf, by its kind.
+            kinds: Of which rows.
+            batch: How many rows go into one commit.
+        """
+        for kind in kinds:
+            after = 0
+            while rows := await self.scan(kind, after=after, limit=batch):
+                after = rows[-1].position
+                await self.inner.commit(
+                    [
+                        Tag(kind, row.key, tag)
+                        for row in rows
+                        for tag in self._shelves.tags(find_shelf(kind, row))
+                    ]
+                )
+                yield len(rows)
 
     def hold(self, owners: Collection[bytes]) -> None:
         """Let the keys that these owners get from now on live until they are given an end."""
@@ -192,7 +298,12 @@ class ShelvedStore:
         """Let go of the store; closing twice is fine."""
         await self.inner.aclose()
 
-    def _find_place(self, write: Put | Delete) -> Place | None:
+    def _tag(self, write: Write) -> list[Tag]:
+        if not isinstance(write, Put) or write.place is None:
+            return []
+        return [Tag(write.kind, write.key, tag) for tag in self._shelves.tags(write.place)]
+
+    def _find_place(self, write: Write) -> Place | None:
         """Find the place of a row of content; None for other rows, and for what is over."""
         if not isinstance(write, Put) or write.kind not in self._kinds:
             return None
@@ -206,14 +317,32 @@ class ShelvedStore:
         lacking = [place for place in sorted(places) if self._key_of(place) is None]
         if not lacking:
             return
-        names = {place: self._entropy.draw(_NAME.stop - _NAME.start) for place in lacking}
-        self._keys.add_record_keys(
-            {
-                names[place]: (self._entropy.draw(_KEY_BYTES), self._end_of(place))
-                for place in lacking
-            }
-        )
-        self._shelves.name(names)
+        wanted = Counter(self._end_of(place) for place in lacking)
+        if any(len(self._spare[end]) < count for end, count in wanted.items()):
+            self._draw_keys(wanted)
+        self._shelves.name({place: self._spare[self._end_of(place)].pop() for place in lacking})
+
+    def _draw_keys(self, wanted: Mapping[Instant, int]) -> None:
+        """Have keys in stock: as many as are wanted, and where it goes on, as many as before.
+
+        The keyring is written anew for each new key, as a whole. A device that takes in a day's
+        messages needs hundreds, and so it does not write a hundred thousand keys a hundred times.
+        """
+        drawn: dict[bytes, tuple[bytes, Instant]] = {}
+        for end, count in wanted.items():
+            lacking = count - len(self._spare[end])
+            if lacking <= 0:
+                continue
+            before = self._drawn[end]
+            lacking += min(before, _MOST_IN_STOCK) if before >= _GOES_ON else 0
+            self._drawn[end] += lacking
+            for _ in range(lacking):
+                name = self._entropy.draw(_NAME.stop - _NAME.start)
+                drawn[name] = (self._entropy.draw(_KEY_BYTES), end)
+        if drawn:
+            self._keys.add_record_keys(drawn)
+        for name, (_, end) in drawn.items():
+            self._spare[end].append(name)
 
     def _end_of(self, place: Place) -> Instant:
         # Held from the first moment: a device may be locked before anybody looks at its holds.
@@ -223,7 +352,7 @@ class ShelvedStore:
         name = self._shelves.names.get(place)
         return None if name is None else self._keys.record_key(name)
 
-    def _put_away(self, write: Put | Delete, place: Place | None) -> Put | Delete:
+    def _put_away(self, write: Write, place: Place | None) -> Write:
         if not isinstance(write, Put) or write.kind not in self._kinds:
             return write
         if place is None:
@@ -240,12 +369,15 @@ class ShelvedStore:
         )
         return Put(write.kind, write.key, bytes([PUT_AWAY]) + name + wrapped)
 
+    def _show_all(self, kind: str, rows: Iterable[Row]) -> list[Row]:
+        return [row for held in rows if (row := self._show(kind, held)) is not None]
+
     def _show(self, kind: str, row: Row) -> Row | None:
         value = self._open(kind, row.key, row.value)
         return None if value is None else Row(row.position, row.key, value)
 
     def _open(self, kind: str, row_key: bytes, value: bytes) -> bytes | None:
-        if not _is_put_away(value):
+        if kind not in self._kinds or not _is_put_away(value):
             return value
         key = self._keys.record_key(value[_NAME])
         if key is None:
@@ -259,6 +391,10 @@ class ShelvedStore:
 def _is_put_away(value: bytes) -> bool:
     # What the first format wrote is JSON, and begins with a brace.
     return value[:1] == bytes([PUT_AWAY])
+
+
+def _lies_under(row: Row, names: frozenset[bytes]) -> bool:
+    return _is_put_away(row.value) and row.value[_NAME] in names
 
 
 def _context(kind: str, key: bytes) -> bytes:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from quietway.ports import Row, Shelf
-    from quietway_schemas.ids import AgencyId, CaseRef, ConversationId
+    from quietway_schemas.ids import AgencyId, CaseRef, ConversationId, ReferralRef
     from quietway_schemas.instants import Instant
 
 RECORD_KEY: Final = "record_key"
 OF_CASE: Final = b"\x01"
 OF_CONVERSATION: Final = b"\x02"
+OF_REFERRAL: Final = b"\x03"
 _OWNER_BYTES: Final = 17
 
 
@@ -59,6 +60,11 @@ def own_conversation(conversation: ConversationId) -> bytes:
     return OF_CONVERSATION + conversation.value
 
 
+def own_referral(referral: ReferralRef) -> bytes:
+    """Name what is said of a referral; it owns no shelf, and is what its messages are found by."""
+    return OF_REFERRAL + referral.value
+
+
 class Shelves:
     """The names of the record keys, by place.
 
@@ -75,11 +81,24 @@ class Shelves:
 
     def place(self, shelf: Shelf) -> Place:
         """Find the place of a shelf, by one's own reference for its case."""
-        if shelf.case_ref is None:
-            owner = own_conversation(shelf.conversation)
-        else:
-            owner = own(self._name_case(shelf.case_ref, shelf.agency))
+        owner = self._find_case(shelf) or own_conversation(shelf.conversation)
         return Place(owner, bucket_end(shelf.until))
+
+    def tags(self, shelf: Shelf) -> tuple[bytes, ...]:
+        """Name all that a row on this shelf is found by: conversation, own case, referral, more."""
+        case = self._find_case(shelf)
+        referral = shelf.referral_ref
+        return (
+            own_conversation(shelf.conversation),
+            *(() if case is None else (case,)),
+            *(() if referral is None else (own_referral(referral),)),
+            *shelf.tags,
+        )
+
+    def _find_case(self, shelf: Shelf) -> bytes | None:
+        if shelf.case_ref is None:
+            return None
+        return own(self._name_case(shelf.case_ref, shelf.agency))
 
     def name(self, names: Mapping[Place, bytes]) -> None:
         """Take in the names of keys that are durable."""

@@ -16,20 +16,32 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, inspect, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from quietway.errors import StoreDamaged, StoreTooNew
 from quietway.files import copy_durably
-from quietway.ports import Delete, Put, Row
+from quietway.ports import Delete, Put, Row, Tag, Untag
 from quietway.store import DATABASE_FILE
 from quietway.store.database import PART, gather_into_one_file, open_engine, translating
-from quietway.store.tables import FORMAT, METADATA, STEPS, identity, rows
+from quietway.store.tables import FORMAT, METADATA, STEPS, identity, rows, tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from quietway.ports import Write
     from quietway.store.lock import FolderLock
     from quietway_crypto.secret import Secret
 
@@ -40,7 +52,23 @@ _PUT = upsert(rows).values(
 _PUT_OVER = _PUT.on_conflict_do_update(
     index_elements=[rows.c.kind, rows.c.key], set_={"value": _PUT.excluded.value}
 )
-_DELETE = delete(rows).where(rows.c.kind == bindparam("of_kind"), rows.c.key == bindparam("of_key"))
+_ROWS = select(rows.c.position, rows.c.key, rows.c.value)
+_NAMED = (rows.c.kind == bindparam("of_kind"), rows.c.key == bindparam("of_key"))
+_DELETE = delete(rows).where(*_NAMED)
+_POSITION = select(rows.c.position).where(*_NAMED).scalar_subquery()
+_DELETE_TAGS = delete(tags).where(tags.c.position == _POSITION)
+_UNTAG = _DELETE_TAGS.where(tags.c.tag == bindparam("of_tag"))
+_TAG = (
+    insert(tags)
+    .prefix_with("OR IGNORE")
+    .from_select(["tag", "position"], select(bindparam("of_tag"), rows.c.position).where(*_NAMED))
+)
+_STATEMENTS: Mapping[type[Write], tuple[Executable, ...]] = {
+    Put: (_PUT_OVER,),
+    Delete: (_DELETE_TAGS, _DELETE),
+    Tag: (_TAG,),
+    Untag: (_UNTAG,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +154,21 @@ class SqlCipherStore:
         """Return the rows of a kind with a position greater than `after`, in order of position."""
         return await self._run(lambda connection: _scan(connection, kind, after, limit))
 
+    async def scan_back(self, kind: str, *, before: int | None = None, limit: int) -> Sequence[Row]:
+        """Return the newest rows of a kind, those with a position below `before`, newest first."""
+        return await self._run(lambda connection: _scan_back(connection, kind, before, limit))
+
+    async def scan_tagged(
+        self, kind: str, tag: bytes, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Row]:
+        """Return the rows of a kind that bear a tag, in order of position."""
+        return await self._run(lambda connection: _scan_tagged(connection, kind, tag, after, limit))
+
     async def kinds(self) -> Sequence[str]:
         """Return the kinds of which there is a row, sorted."""
         return await self._run(_list_kinds)
 
-    async def commit(self, writes: Sequence[Put | Delete]) -> None:
+    async def commit(self, writes: Sequence[Write]) -> None:
         """Write all of it durably, or none.
 
         Raises:
@@ -200,26 +238,43 @@ def _list_kinds(connection: Connection) -> Sequence[str]:
 
 
 def _scan(connection: Connection, kind: str, after: int, limit: int | None) -> Sequence[Row]:
-    wanted = (
-        select(rows.c.position, rows.c.key, rows.c.value)
-        .where(rows.c.kind == kind, rows.c.position > after)
-        .order_by(rows.c.position)
-        .limit(limit)
-    )
+    wanted = _ROWS.where(rows.c.kind == kind, rows.c.position > after)
+    return _list(connection, wanted.order_by(rows.c.position).limit(limit))
+
+
+def _scan_back(connection: Connection, kind: str, before: int | None, limit: int) -> Sequence[Row]:
+    wanted = _ROWS.where(rows.c.kind == kind)
+    if before is not None:
+        wanted = wanted.where(rows.c.position < before)
+    return _list(connection, wanted.order_by(rows.c.position.desc()).limit(limit))
+
+
+def _scan_tagged(
+    connection: Connection, kind: str, tag: bytes, after: int, limit: int | None
+) -> Sequence[Row]:
+    joined = _ROWS.join(tags, tags.c.position == rows.c.position)
+    wanted = joined.where(tags.c.tag == tag, tags.c.position > after, rows.c.kind == kind)
+    return _list(connection, wanted.order_by(tags.c.position).limit(limit))
+
+
+def _list(connection: Connection, wanted: Select[int, bytes, bytes]) -> Sequence[Row]:
     return tuple(Row(position, key, value) for position, key, value in connection.execute(wanted))
 
 
-def _write(connection: Connection, writes: Sequence[Put | Delete]) -> None:
+def _write(connection: Connection, writes: Sequence[Write]) -> None:
     for kind_of_write, group in groupby(writes, key=type):
-        statement = _PUT_OVER if kind_of_write is Put else _DELETE
-        connection.execute(statement, [_bind(write) for write in group])
+        bound = [_bind(write) for write in group]
+        for statement in _STATEMENTS[kind_of_write]:
+            connection.execute(statement, bound)
 
 
-def _bind(write: Put | Delete) -> dict[str, str | bytes]:
+def _bind(write: Write) -> dict[str, str | bytes]:
     match write:
         case Put(kind=kind, key=key, value=value):
             return {"of_kind": kind, "of_key": key, "new_value": value}
         case Delete(kind, key):
             return {"of_kind": kind, "of_key": key}
+        case Tag(kind, key, tag) | Untag(kind, key, tag):
+            return {"of_kind": kind, "of_key": key, "of_tag": tag}
         case unknown:
             assert_never(unknown)

@@ -1,4 +1,4 @@
-"""The encrypted store's two tables: what kind of store this is, and rows.
+"""The encrypted store's three tables: what kind of store this is, rows, and what they are found by.
 
 One table of rows serves every kind, because the engine alone knows what its entities mean: the
 store moves bytes. A new kind of entity needs no new table, and so no migration.
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-FORMAT: Final = 2
+FORMAT: Final = 3
+METADATA: Final = MetaData()
 STEPS: Final[Mapping[int, Callable[[Connection], None]]] = {
     # The tables are the same. From format 2 on the rows of content lie under record keys, which is
     # `shelved`'s to do: it has the keys.
     1: lambda _: None,
+    # What the rows of content are found by is the agent's to read out of them: it has the keys.
+    2: METADATA.create_all,
 }
-METADATA: Final = MetaData()
 
 identity: Final = Table(
     "identity",
@@ -64,4 +66,19 @@ rows: Final = Table(
     UniqueConstraint("kind", "key"),
     Index("rows_in_order", "kind", "position"),
     sqlite_autoincrement=True,
+)
+
+tags: Final = Table(
+    "tags",
+    METADATA,
+    Column("tag", LargeBinary, primary_key=True, comment="An id that a row is found by."),
+    Column(
+        "position",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="The row's; deleted with it.",
+    ),
+    Index("tags_of_row", "position"),
+    sqlite_with_rowid=False,
 )

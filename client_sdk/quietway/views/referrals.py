@@ -2,7 +2,8 @@
 
 Messages are folded in the order in which they were said, whatever the order in which they came. An
 answer counts in the conversation of its packet only, so nobody outside it can move a referral. One
-that does not follow the state before it is shown in the history, and moves nothing.
+that does not follow the state before it, or is no drill where its packet is one (V25), is shown in
+the history, and moves nothing.
 
 Spec: schemas/README.md, "Referrals".
 """
@@ -12,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from quietway_schemas.content.coordination import ServiceUptake, TriageRoute
+from quietway_schemas.content.profiles import find_absent_fields
 from quietway_schemas.content.referral import ReferralAnswer, ReferralPacket
 from quietway_schemas.content.referral_states import START, check_transition
 from quietway_schemas.errors import ContentError
@@ -53,6 +56,8 @@ class Referral:
         history: The packet and every answer, in the order in which they were said.
         conversation: Where it is spoken about.
         agencies: The other agencies in it.
+        uptake: What was said last about how the service is taken up; None for nothing.
+        route: Which program a triage hub chose for it; None where none did.
     """
 
     ref: ReferralRef
@@ -62,32 +67,45 @@ class Referral:
     history: tuple[ReferralStep, ...] = field(repr=False)
     conversation: ConversationId
     agencies: tuple[AgencyId, ...]
+    uptake: ServiceUptake | None = field(default=None, repr=False)
+    route: TriageRoute | None = field(default=None, repr=False)
+
+    @property
+    def absent_fields(self) -> tuple[str, ...]:
+        """The fields that this type of service usually has to ask back for, and that are absent."""
+        return find_absent_fields(self.packet)
 
 
-def fold_referrals(messages: Iterable[StoredMessage], *, me: AgencyId) -> tuple[Referral, ...]:
+def fold_referrals(
+    messages: Iterable[StoredMessage], *, me: AgencyId | None
+) -> tuple[Referral, ...]:
     """Fold messages into referrals, in the order in which their packets were first written here."""
-    kept = tuple(messages)
     packets: dict[ReferralRef, StoredMessage] = {}
-    for message in sorted(kept, key=lambda held: held.position):
-        if isinstance(message.content, ReferralPacket):
-            packets.setdefault(message.content.referral_ref, message)
-    return tuple(_fold(ref, packet, kept, me) for ref, packet in packets.items())
+    said: dict[tuple[ConversationId, ReferralRef], list[StoredMessage]] = {}
+    for message in sorted(messages, key=lambda held: held.position):
+        content = message.content
+        if isinstance(content, ReferralPacket | ReferralAnswer | ServiceUptake | TriageRoute):
+            said.setdefault((message.conversation, content.referral_ref), []).append(message)
+        if isinstance(content, ReferralPacket):
+            packets.setdefault(content.referral_ref, message)
+    return tuple(
+        _fold(ref, packet, said[packet.conversation, ref], me) for ref, packet in packets.items()
+    )
 
 
 def _fold(
-    ref: ReferralRef, packet: StoredMessage, messages: tuple[StoredMessage, ...], me: AgencyId
+    ref: ReferralRef, packet: StoredMessage, said: list[StoredMessage], me: AgencyId | None
 ) -> Referral:
-    about = [
-        message
-        for message in messages
-        if message.conversation == packet.conversation and _names(message, ref)
-    ]
-    state, history = START, []
     # The packet comes first even where a clock was behind: nothing is said about it before it.
-    for message in sorted(about, key=_rank):
-        state, counted = _follow(state, message)
-        history.append(_show(message, counted=counted))
+    ordered = sorted(said, key=_rank)
     assert isinstance(packet.content, ReferralPacket)  # noqa: S101 - `fold_referrals` chose it so
+    about = [held for held in ordered if isinstance(held.content, ReferralPacket | ReferralAnswer)]
+    state, history = START, []
+    for message in about:
+        state, counted = _follow(state, message, drill=packet.content.exercise)
+        history.append(_show(message, counted=counted))
+    uptakes = [held.content for held in ordered if isinstance(held.content, ServiceUptake)]
+    routes = [held.content for held in ordered if isinstance(held.content, TriageRoute)]
     return Referral(
         ref=ref,
         direction="out" if packet.agency == me else "in",
@@ -95,27 +113,23 @@ def _fold(
         packet=packet.content,
         history=tuple(history),
         conversation=packet.conversation,
-        agencies=_others(about, me),
+        agencies=_others(ordered, me),
+        uptake=uptakes[-1] if uptakes else None,
+        route=routes[-1] if routes else None,
     )
-
-
-def _names(message: StoredMessage, ref: ReferralRef) -> bool:
-    content = message.content
-    return isinstance(content, ReferralPacket | ReferralAnswer) and content.referral_ref == ref
 
 
 def _rank(message: StoredMessage) -> tuple[bool, int, bool, int, bytes, int]:
     # Where two were said in one moment, their places decide; never which one came first.
     unsent = message.message_id is None
     place = (message.seq, message.core_hash, message.position)
-    return _is_answer(message), message.said_at, unsent, *place
+    is_packet = isinstance(message.content, ReferralPacket)
+    return not is_packet, message.said_at, unsent, *place
 
 
-def _is_answer(message: StoredMessage) -> bool:
-    return isinstance(message.content, ReferralAnswer)
-
-
-def _follow(state: str, message: StoredMessage) -> tuple[str, bool]:
+def _follow(state: str, message: StoredMessage, *, drill: bool) -> tuple[str, bool]:
+    if message.content.exercise != drill:
+        return state, False
     brings = message.content.state if isinstance(message.content, ReferralAnswer) else "sent"
     try:
         return check_transition(state, brings), True
@@ -125,10 +139,10 @@ def _follow(state: str, message: StoredMessage) -> tuple[str, bool]:
 
 def _show(message: StoredMessage, *, counted: bool) -> ReferralStep:
     content = message.content
-    assert isinstance(content, ReferralPacket | ReferralAnswer)  # noqa: S101 - `_names` chose it so
+    assert isinstance(content, ReferralPacket | ReferralAnswer)  # noqa: S101 - `_fold` chose it so
     return ReferralStep(message.said_at, message.agency, content, counted)
 
 
-def _others(about: Iterable[StoredMessage], me: AgencyId) -> tuple[AgencyId, ...]:
+def _others(about: Iterable[StoredMessage], me: AgencyId | None) -> tuple[AgencyId, ...]:
     named = {agency for message in about for agency in (message.agency, *message.to)}
     return tuple(sorted(named - {me}))

@@ -10,9 +10,11 @@ import typer
 from quietway import (
     AgencyGone,
     AgencyRemoved,
+    AgreementSigned,
     Client,
     ConnectionBack,
     ConnectionLost,
+    ConsentChanged,
     DeadLettered,
     DeviceLeaving,
     DeviceProposed,
@@ -21,11 +23,13 @@ from quietway import (
     ExpiredUnread,
     ForkFound,
     GapSeen,
+    HeldBack,
     LogUnproven,
     OwnDevicesChanged,
     PartnerStandingChanged,
     Quarantined,
     Received,
+    RollbackSilent,
     SentStored,
     SnapshotOffered,
     SnapshotTaken,
@@ -83,6 +87,8 @@ def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for eac
             warn(
                 "A message could not be opened and was put aside. Ask the sender to send it again."
             )
+        case AgreementSigned():
+            remark(f"Every agency has signed the agreement {event.name}, version {event.version}.")
         case Quarantined():
             warn(
                 "Something came that a device signed which its agency no longer vouches for. It "
@@ -119,5 +125,14 @@ def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for eac
             remark("Connected again.")
         case ErasingPaused():
             warn(event.problem)
+        case ConsentChanged():
+            warn(
+                "Consent about a case changed. "
+                + ("What the partner said of it is not shown now." if event.held_back else "")
+            )
+        case HeldBack():
+            remark("Something came about a case that is paused. It is kept, and not shown.")
+        case RollbackSilent():
+            warn("A partner has not confirmed that it deleted what was asked. Call them.")
         case _:
             assert_never(event)

@@ -35,6 +35,8 @@ class SharedRow(ContentPart):
     kind: Literal[
         "agency_secret",
         "case_alias",
+        "consent",
+        "data_use",
         "invited",
         "lane_cut",
         "lane_granted",

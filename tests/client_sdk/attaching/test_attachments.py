@@ -137,10 +137,14 @@ async def test_two_agencies_are_told_of_a_case_under_aliases_of_their_own(
 ) -> None:
     shelter, hospital, police = await agencies.found_partners(SHELTER, HOSPITAL, POLICE)
     case = CaseRef(b"c" * 16)
-    await shelter.attachments.send(SMALL, to=["MERCY", "CITYPD"], name="a.txt", case_ref=case)
+    with pytest.raises(ContentRefused, match="send it to each"):
+        await shelter.attachments.send(SMALL, to=["MERCY", "CITYPD"], name="a.txt", case_ref=case)
+    for to in ("MERCY", "CITYPD"):
+        await shelter.attachments.send(SMALL, to=to, name="a.txt", case_ref=case)
     told = [await receive(client) for client in (hospital, police)]
     assert len({case, *(pointer.case_ref for pointer in told)}) == 3
-    assert len({pointer.blob_id for pointer in told}) == len(agencies.relay.blobs.held) == 1
+    # Nor do they have a file in common, by whose name they could tell.
+    assert len({pointer.blob_id for pointer in told}) == len(agencies.relay.blobs.held) == 2
 
 
 async def test_rules_are_asked_before_anything_is_sealed(

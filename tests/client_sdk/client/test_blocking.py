@@ -11,9 +11,14 @@ import pytest
 from tests.client_sdk.agencies import HOSPITAL, SHELTER, WHOLE_REFERRAL
 
 from quietway import AsyncClient, AsyncLockedDevice, Client, LockedDevice, Received, Sent
+from quietway.blocking.contacts import Contacts
+from quietway.blocking.due import Due, Escalations
 from quietway.blocking.faces import Attachments, Messages, Partners, Referrals, Status
 from quietway.content import MessageText
 from quietway.faces.attachments import AsyncAttachments
+from quietway.faces.contacts import AsyncContacts
+from quietway.faces.due import AsyncDue
+from quietway.faces.escalations import AsyncEscalations
 from quietway.faces.messages import AsyncMessages
 from quietway.faces.partners import AsyncPartners
 from quietway.faces.referrals import AsyncReferrals
@@ -30,6 +35,9 @@ PAIRS = [
     (Client, AsyncClient),
     (Partners, AsyncPartners),
     (Referrals, AsyncReferrals),
+    (Escalations, AsyncEscalations),
+    (Due, AsyncDue),
+    (Contacts, AsyncContacts),
     (Status, AsyncStatus),
     (Messages, AsyncMessages),
     (Attachments, AsyncAttachments),

@@ -17,6 +17,7 @@ from quietway.errors import (
     DirectoryStale,
     IdentityChanged,
     NotFound,
+    NotPermitted,
     PassphraseTooWeak,
     RelayUnreachable,
     StoreExists,
@@ -363,8 +364,10 @@ async def test_what_identifies_someone_needs_a_lawful_basis(agencies: Agencies) 
     fields = {**WHOLE_REFERRAL, "identity_mode": "identifying", "identifiability": "identifying"}
     with pytest.raises(ContentRefused, match="disclosure_basis"):
         await shelter.referrals.send("MERCY", **fields)
-    sent = await shelter.referrals.send("MERCY", **fields, disclosure_basis="survivor_release")
-    assert sent.state == "stored_at_relay"
+    # To say that there is a release is not to have one.
+    with pytest.raises(NotPermitted, match="P61"):
+        await shelter.referrals.send("MERCY", **fields, disclosure_basis="survivor_release")
+    assert await shelter.outbox() == []
 
 
 async def test_a_message_of_an_agency_not_yet_accepted_waits_for_its_invitation(
@@ -396,6 +399,7 @@ async def test_progress_is_told_in_stages(agencies: Agencies) -> None:
         "publish",
         "mailbox",
         "outbox",
+        "board",
     ]
     # Each new conversation brings its audience first.
     assert SyncProgress("mailbox", 10, 10) in seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.client_sdk.agencies import HOSPITAL, SHELTER
+from tests.client_sdk.agencies import HOSPITAL, SHELTER, WHOLE_REFERRAL
 from tests.controls import without
 
 from quietway import (
@@ -56,15 +56,15 @@ async def test_a_dictionary_is_taken_once_every_named_agency_has_approved(
     whole = await hospital.dictionary.approve(half, passphrase=PASSPHRASE)
     for client in (shelter, hospital):
         report = await client.dictionary.verify(whole)
-        assert (report.version, report.is_agreed, report.held) == ("0.1.0", True, "0.1.0")
+        assert (report.version, report.is_agreed, report.held) == ("0.2.0", True, "0.2.0")
         assert (report.changes, report.differing) == (("First.",), ())
     # Control: without the proof, what nobody approved is taken.
     without(
         monkeypatch,
-        "quietway_protocol.dictionary:_judge",
+        "quietway_protocol.approvals:_judge",
         lambda *_: "",
     )
-    assert (await hospital.dictionary.verify(raw)).version == "0.1.0"
+    assert (await hospital.dictionary.verify(raw)).version == "0.2.0"
 
 
 async def test_a_later_release_names_the_one_before_and_an_older_one_is_refused(
@@ -73,17 +73,17 @@ async def test_a_later_release_names_the_one_before_and_an_older_one_is_refused(
     (shelter,) = await agencies.found_partners(SHELTER)
     first = await shelter.dictionary.approve(await draft(shelter), passphrase=PASSPHRASE)
     await shelter.dictionary.verify(first)
-    second = ApprovedDictionary.read(await draft(shelter, changes="More.", version="0.1.1"))
+    second = ApprovedDictionary.read(await draft(shelter, changes="More.", version="0.2.1"))
     assert second.release.previous is not None
-    assert second.release.previous.version == "0.1.0"
+    assert second.release.previous.version == "0.2.0"
     other = await shelter.dictionary.approve(await draft_again(shelter), passphrase=PASSPHRASE)
     assert await refused(shelter, other) == ("two_of_one_version", "")
-    assert (await shelter.dictionary.verify(first)).held == "0.1.0"
+    assert (await shelter.dictionary.verify(first)).held == "0.2.0"
 
 
 async def draft_again(client: AsyncClient) -> bytes:
-    raw = ApprovedDictionary.read(await draft(client, changes="Another.", version="0.1.1"))
-    changed = raw.release.model_copy(update={"version": "0.1.0", "previous": None})
+    raw = ApprovedDictionary.read(await draft(client, changes="Another.", version="0.2.1"))
+    changed = raw.release.model_copy(update={"version": "0.2.0", "previous": None})
     return ApprovedDictionary(payload=changed.to_canonical(), approvals=()).to_canonical()
 
 
@@ -94,7 +94,7 @@ async def test_who_holds_other_files_or_no_ops_key_or_the_wrong_passphrase_appro
     raw = await draft(shelter, "MERCY")
     with pytest.raises(WrongPassphrase):
         await shelter.dictionary.approve(raw, passphrase="not the passphrase at all")
-    later = await draft(shelter, "MERCY", version="0.2.0")
+    later = await draft(shelter, "MERCY", version="0.3.0")
     with pytest.raises(DictionaryRefused, match="differs"):
         await shelter.dictionary.approve(later, passphrase=PASSPHRASE)
     held = ApprovedDictionary.read(raw)
@@ -123,3 +123,37 @@ async def test_a_draft_names_partners_and_says_what_is_new(agencies: Agencies) -
         await draft(shelter, "NOBODY")
     with pytest.raises(ContentRefused):
         await draft(shelter, changes="")
+
+
+PETS = b"""{"codes": [{"list": "service_type", "code": "pet_friendly_safehouse",
+    "label": "Safe house that takes pets", "maps_to": "safehouse"}]}"""
+
+
+@pytest.mark.requirement("C36")
+async def test_an_agencys_own_codes_are_kept_and_only_the_shared_one_is_said(
+    agencies: Agencies,
+) -> None:
+    """C36: internal subcodes allowed; each maps to a shared code."""
+    shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
+    assert (await shelter.dictionary.subcodes()).codes == ()
+    taken = await shelter.dictionary.take_subcodes(PETS)
+    held = await shelter.dictionary.subcodes()
+    assert held == taken
+    said = held.resolve("service_type", "pet_friendly_safehouse")
+    fields = {**WHOLE_REFERRAL, "service_type": said}
+    await shelter.referrals.send("MERCY", **fields)
+    await hospital.sync()
+    (referral,) = await hospital.referrals.list()
+    assert referral.packet.service_type == "safehouse"
+    assert b"pet_friendly" not in referral.packet.to_canonical()
+
+
+@pytest.mark.parametrize("raw", [b"pets", b"[]", PETS.replace(b'"safehouse"', b'"yurt"')])
+async def test_own_codes_that_map_to_nothing_shared_are_refused_and_replace_none(
+    agencies: Agencies, raw: bytes
+) -> None:
+    (shelter,) = await agencies.found_partners(SHELTER)
+    await shelter.dictionary.take_subcodes(PETS)
+    with pytest.raises(ContentRefused):
+        await shelter.dictionary.take_subcodes(raw)
+    assert len((await shelter.dictionary.subcodes()).codes) == 1

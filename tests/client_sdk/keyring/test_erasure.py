@@ -26,7 +26,7 @@ from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.instants import DAY, HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from quietway.keyring.records import Record
@@ -262,7 +262,8 @@ class Stopping:
         for module in ("head", "pepper"):
             without(monkeypatch, f"quietway.keyring.{module}:write_durably", self.write)
 
-    def write(self, path: Path, content: bytes) -> None:
+    def write(self, path: Path, content: bytes | Iterable[bytes]) -> None:
+        content = content if isinstance(content, bytes) else b"".join(content)
         if self.left == 0:
             if self.half:
                 path.with_name(path.name + ".new").write_bytes(content[: len(content) // 2])

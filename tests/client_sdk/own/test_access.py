@@ -6,18 +6,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.client_sdk.agencies import HOSPITAL, SHELTER
+from tests.client_sdk.agencies import HOSPITAL, SHELTER, WHOLE_REFERRAL
+from tests.client_sdk.agent.faults import FULL, Fate, FaultyStore
 from tests.client_sdk.own.linked import link, settle
 from tests.controls import without
 
-from quietway import ContentRefused, NotFound, RoleRefused
+from quietway import (
+    AccessFileRefused,
+    ContentRefused,
+    NotFound,
+    RoleRefused,
+    StorageFull,
+    verify_access_file,
+)
 from quietway.content import MessageId
 from quietway.own.accesses import _read_kept
+from quietway.ports import Delete
 from quietway.records import ACCESS
 from quietway.sealing import hash_core
 from quietway.views.access import KeptEvent, verify_logs
+from quietway.views.access_file import AccessFile
 from quietway_schemas.envelope import Core
-from quietway_schemas.instants import DAY, SECOND
+from quietway_schemas.instants import DAY, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.client_sdk.agencies import Agencies
@@ -202,3 +212,163 @@ async def test_many_messages_take_several_lines_and_lines_end_with_their_retenti
         agencies.clock.advance(29 * DAY // SECOND)
         await auditor.sync()
     assert len(await auditor.access.log()) == 1
+
+
+async def found_with_case(
+    agencies: Agencies,
+) -> tuple[AsyncClient, AsyncClient, AsyncClient, object]:
+    """Found a shelter with an auditor who works on cases too, and a case it spoke of."""
+    shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
+    both = await link(agencies, shelter, "both", roles=("auditor", "shelter_staff"))
+    await settle(hospital, shelter)
+    case = await shelter.cases.open()
+    await shelter.board.set_barrier(case, "pet_care", to="MERCY")
+    await settle(shelter, both)
+    return shelter, both, hospital, case
+
+
+@pytest.mark.requirement("A11")
+async def test_whoever_opens_a_case_is_in_the_report_of_who_looked(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A11: opening writes the event by itself; the control shows who would not be found."""
+    shelter, both, _, case = await found_with_case(agencies)
+    (entry,) = await shelter.cases.timeline(case, purpose="safety_coordination")  # type: ignore[arg-type]  # a case
+    await settle(shelter, both)
+    report = await both.access.who_looked(case=case)  # type: ignore[arg-type]  # a case
+    (look,) = report.looks
+    assert (look.device, look.program, look.roles) == (
+        shelter.device_id,
+        SHELTER,
+        ("shelter_staff",),
+    )
+    assert (look.action, look.purpose, look.at) == (
+        "open",
+        "safety_coordination",
+        agencies.clock.now(),
+    )
+    assert (look.messages, look.findings, look.is_own) == ((entry.message_id,), (), False)
+    assert report.gaps == ()
+    by_name = await both.access.who_looked(messages=look.messages)
+    assert by_name == report
+    # Control: a program that writes no line when it opens a case leaves nobody to be found.
+    agencies.clock.advance(3_600)
+    without(monkeypatch, "quietway.own.accesses:AccessLines.note_open", _write_nothing)
+    await shelter.cases.timeline(case)  # type: ignore[arg-type]  # a case
+    await settle(shelter, both)
+    assert await both.access.who_looked(messages=look.messages) == report
+
+
+async def _write_nothing(*_: object, **__: object) -> int:
+    return 0
+
+
+@pytest.mark.requirement("A11")
+async def test_a_line_that_is_missing_stands_beside_the_report(agencies: Agencies) -> None:
+    """A11: gaps are shown, so that a short list is not taken for a whole one."""
+    shelter, both, _, case = await found_with_case(agencies)
+    for purpose in ("audit", "safety_coordination", "legal_process"):
+        await shelter.cases.timeline(case, purpose=purpose)  # type: ignore[arg-type]  # a case
+    await settle(shelter, both)
+    store = both._agent.store
+    rows = await store.scan(ACCESS)
+    middle = sorted(rows, key=lambda row: Core.unpack(_read_kept(row.value).core).seq)[1]
+    await both._agent.settle(also=[Delete(ACCESS, middle.key)])
+    report = await both.access.who_looked(case=case)  # type: ignore[arg-type]  # a case
+    assert [look.purpose for look in report.looks] == ["audit", "legal_process"]
+    assert [(gap.device, gap.missing) for gap in report.gaps] == [(shelter.device_id, ((1, 1),))]
+
+
+async def test_one_call_is_one_look_and_a_page_drawn_anew_is_the_same_look(
+    agencies: Agencies,
+) -> None:
+    shelter, both, hospital, _ = await found_with_case(agencies)
+    sent = await hospital.referrals.send("HARBOR", **WHOLE_REFERRAL)
+    await settle(shelter)
+    assert sent.referral_ref is not None
+    for _ in range(3):
+        opened = await shelter.referrals.open(sent.referral_ref, purpose="service_referral")
+        assert opened.ref == sent.referral_ref
+    await shelter.referrals.open(sent.referral_ref)
+    agencies.clock.advance(15 * MINUTE // SECOND)
+    await shelter.referrals.open(sent.referral_ref)
+    await settle(shelter, both)
+    report = await both.access.who_looked(referral=sent.referral_ref)
+    assert [look.purpose for look in report.looks] == ["service_referral", None, None]
+
+
+async def test_nothing_is_shown_whose_line_can_not_be_written(
+    agencies: Agencies,
+) -> None:
+    fate = Fate()
+    agencies.stores[SHELTER] = FaultyStore(fate)
+    shelter, _, _, case = await found_with_case(agencies)
+    with pytest.raises(ContentRefused):
+        await shelter.cases.timeline(case, purpose="curiosity")  # type: ignore[arg-type]  # a case
+    fate.order(FULL, 1, of_store=True)
+    with pytest.raises(StorageFull):
+        await shelter.cases.timeline(case)  # type: ignore[arg-type]  # a case
+
+
+async def test_who_looked_is_for_auditors_and_says_what_it_does_not_hold(
+    agencies: Agencies,
+) -> None:
+    shelter, both, _, case = await found_with_case(agencies)
+    for asked in (shelter.access.who_looked(case=case), shelter.access.export()):  # type: ignore[arg-type]  # a case
+        with pytest.raises(RoleRefused):
+            await asked
+    unknown = MessageId(bytes(16))
+    assert (await both.access.who_looked(messages=[unknown])).looks == ()
+    for nothing in ({}, {"case": await both.cases.open()}):
+        with pytest.raises(NotFound):
+            await both.access.who_looked(**nothing)
+
+
+@pytest.mark.requirement("A11")
+async def test_a_third_party_checks_the_exported_lines_without_a_store(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A11: lines that were dropped, altered or renumbered show to whoever is handed the file."""
+    shelter, auditor, names = await found_with_auditor(agencies)
+    await open_each(shelter, names)
+    await settle(shelter, auditor)
+    raw = await auditor.access.export()
+    held = verify_access_file(raw)
+    assert (held.holds, held.reader, set(held.words)) == (
+        True,
+        auditor.device_id,
+        {shelter.device_id},
+    )
+    assert len(held.words[shelter.device_id].split()) == 8
+    assert b"Message" not in raw
+    found = {
+        change: verify_access_file(_change_file(raw, change)).logs[0].findings
+        for change in ("drop", "alter", "renumber", "another key")
+    }
+    assert found["drop"] == ("gap",)
+    assert "altered" in found["alter"]
+    assert {"altered", "out_of_order"} <= set(found["renumber"])
+    assert found["another key"] == ("altered",)
+    for wrong in (b"", b"{}", raw[:-1], raw + b" "):
+        with pytest.raises(AccessFileRefused):
+            verify_access_file(wrong)
+    # Control: without the signatures' check, lines under anybody's key pass.
+    without(monkeypatch, "quietway.views.access:is_signed", lambda *_: True)
+    assert verify_access_file(_change_file(raw, "another key")).holds
+
+
+def _change_file(raw: bytes, change: str) -> bytes:
+    held = AccessFile.from_canonical(raw, max_bytes=len(raw))
+    lines = sorted(held.lines, key=lambda line: Core.unpack(line.core).seq)
+    if change == "drop":
+        del lines[1]
+    if change == "alter":
+        lines[1] = lines[1].model_copy(update={"core": lines[1].core.replace(b'"open"', b'"prin"')})
+    if change == "renumber":
+        lines = [
+            line.model_copy(update={"core": _renumber(line.core, {1: 2, 2: 1})}) for line in lines
+        ]
+    devices = held.devices
+    if change == "another key":
+        devices = tuple(one.model_copy(update={"identity_key": b"k" * 32}) for one in devices)
+    return held.model_copy(update={"lines": tuple(lines), "devices": devices}).to_canonical()

@@ -16,6 +16,8 @@ from quietway.testing.sandbox import PASSPHRASE
 if TYPE_CHECKING:
     from tests.client_sdk.agencies import Agencies
 
+    from quietway import AsyncClient
+
 
 @pytest.mark.requirement("A01")
 @pytest.mark.requirement("A60")
@@ -63,10 +65,13 @@ async def test_something_is_sealed_only_to_devices_that_may_receive_it(
     await settle(shelter, auditor)
     assert len(await shelter.referrals.list()) == 1
     assert agencies.relay._mailbox(auditor._agent.keyring.mailbox).latest == before
-    # Control: without the rule the auditor reads the case.
+    # Control: without the rule the auditor's device gets the case, and shows it if its views ask
+    # for no role either.
     without(monkeypatch, "quietway.answers:is_among", lambda *_: True)
     await hospital.referrals.send("HARBOR", **WHOLE_REFERRAL)
     await settle(shelter, auditor)
+    assert await auditor.referrals.list() == []
+    without(monkeypatch, "quietway.faces.referrals:keep_readable", lambda _, messages: messages)
     assert len(await auditor.referrals.list()) == 1
 
 
@@ -89,3 +94,45 @@ async def test_what_a_partners_device_may_not_say_is_not_believed(
     await hospital.referrals.send("HARBOR", **WHOLE_REFERRAL)
     await shelter.sync()
     assert len(await shelter.referrals.list()) == 1
+
+
+@pytest.mark.requirement("A60")
+async def test_whose_role_was_taken_away_gets_no_case_and_is_shown_none(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A60: access reflects current roles: nothing is sealed to it, and nothing former shown."""
+    shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
+    case = await shelter.cases.open()
+    await shelter.referrals.send("MERCY", **WHOLE_REFERRAL, case_ref=case)
+    await hospital.messages.send("We have room.", to="HARBOR")
+    other = await link(agencies, hospital, "other", roles=["hospital_social_worker"])
+    await settle(shelter, hospital, other)
+    await shelter.messages.send("Thank you.", to="MERCY")
+    await settle(other, hospital)
+    assert await count_shown(other) == (1, 1, 1)
+    for roles in (["auditor"], ["data_steward"]):
+        await hospital.devices.set_roles(other.device_id, roles, passphrase=PASSPHRASE)
+        await settle(shelter, hospital, other)
+        before = agencies.relay._mailbox(other._agent.keyring.mailbox).latest
+        await shelter.messages.send("It is about tomorrow.", to="MERCY")
+        await settle(other, hospital)
+        assert agencies.relay._mailbox(other._agent.keyring.mailbox).latest == before
+        assert await count_shown(other) == (0, 0, 0)
+    # Control: without the rule the views show what came while the role was there.
+    with monkeypatch.context() as patch:
+        without(patch, "quietway.history:keep_readable", lambda _, messages: list(messages))
+        assert len(await other.inbox()) == 1
+    await hospital.devices.set_roles(
+        other.device_id, ["hospital_social_worker"], passphrase=PASSPHRASE
+    )
+    await settle(shelter, hospital, other)
+    assert await count_shown(other) == (1, 1, 1)
+
+
+async def count_shown(client: AsyncClient) -> tuple[int, int, int]:
+    """How much of a case a device shows: messages, cases, conversations."""
+    return (
+        len(await client.inbox()),
+        len([held for held in await client.contacts.log() if held.direction == "in"]),
+        len(await client.messages.conversations()),
+    )

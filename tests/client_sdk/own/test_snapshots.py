@@ -10,6 +10,7 @@ from tests.client_sdk.own.linked import STAFF, give_snapshot, link, make_holder,
 from tests.controls import without
 
 from quietway import SnapshotAwaited, SnapshotRefused, SnapshotTaken
+from quietway.history import list_messages
 from quietway.own.telling import tell_own
 from quietway.testing.sandbox import PASSPHRASE
 from quietway_crypto.encoding import TAG_SNAPSHOT, hash_tagged
@@ -305,10 +306,12 @@ async def test_what_its_roles_may_not_receive_a_device_does_not_take_in(
         with monkeypatch.context() as careless:
             # The giver's software asks nobody what the new device may know.
             without(careless, "quietway.own.snapshot_form:_may_be_given", lambda held, *_: held)
-            without(careless, "quietway.own.snapshot_form:_choose_statuses", lambda *_: [])
+            without(careless, "quietway.own.snapshot_form:_choose_standing", lambda *_: [])
             await shelter.devices.give_snapshot(auditor.device_id, passphrase=PASSPHRASE)
         await settle(shelter, auditor)
-        return len(await auditor.referrals.list())
+        # Its views would not show them, whatever it took in.
+        said = await list_messages(auditor._agent)
+        return sum(held.content.type == "referral.packet" for held in said)
 
     assert await give() == 0
     assert auditor._agent.standing.awaits_snapshot

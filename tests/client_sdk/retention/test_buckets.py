@@ -73,3 +73,12 @@ def test_a_shelf_is_that_of_the_case_and_of_the_class(
     shelf = choose_shelf(content, class_, created=START, conversation=CONVERSATION, agency=AGENCY)
     assert (shelf.case_ref, shelf.until) == (case, START + days * DAY)
     assert (shelf.conversation, shelf.agency) == (CONVERSATION, AGENCY)
+
+
+def test_v36_an_agreement_has_content_kept_for_fewer_days_and_never_for_more() -> None:
+    for days, kept in ((90, 90), (3_650, 365)):
+        content = MessageText(text=".", case_ref=CASE, retain_days=days).to_canonical()
+        shelf = choose_shelf(
+            content, EnvelopeClass.CASE, created=START, conversation=CONVERSATION, agency=AGENCY
+        )
+        assert shelf.until == START + kept * DAY

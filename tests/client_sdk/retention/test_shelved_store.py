@@ -20,7 +20,9 @@ from quietway_schemas.ids import AgencyId, CaseRef, ConversationId
 from quietway_schemas.instants import DAY, WEEK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from quietway_schemas.instants import Instant
 
 AGENCY = AgencyId(b"a" * 16)
 CASE = CaseRef(b"k" * 16)
@@ -233,3 +235,44 @@ async def test_a_full_disk_at_the_start_shows_what_lives_and_drops_the_rest_late
     assert [row.key for row in await again.scan("message")] == [b"2"]
     inner.full = False
     assert await again.drop_gone() == (("message", b"1"),)
+
+
+class CountedKeys(MemoryRecordKeys):
+    """Counts how often the keyring would be written."""
+
+    written = 0
+
+    def add_record_keys(self, keys: Mapping[bytes, tuple[bytes, Instant]]) -> None:
+        self.written += 1
+        super().add_record_keys(keys)
+
+
+async def test_a_day_of_new_cases_writes_the_keyring_a_few_times() -> None:
+    keys, inner = CountedKeys(), MemoryStore()
+    store = await ShelvedStore.open(
+        inner, keys=keys, entropy=SeededEntropy(1), kinds=("message",), name_case=lambda c, _: c
+    )
+    names = [number.to_bytes(16, "big") for number in range(60 * 32)]
+    for start in range(0, len(names), 32):
+        await store.commit(
+            [
+                Put("message", name, name, Shelf(ConversationId(name), None, AGENCY, START))
+                for name in names[start : start + 32]
+            ]
+        )
+    assert keys.written < 12
+    assert [row.value for row in await store.scan("message")] == names
+    assert len(set(store.places().values())) == len(names)
+
+
+async def test_a_key_in_stock_is_used_after_the_next_opening() -> None:
+    keys, inner = CountedKeys(), MemoryStore()
+    keys.add_record_keys({b"k" * 16: (bytes(32), bucket_end(START))})
+    store = await ShelvedStore.open(
+        inner, keys=keys, entropy=SeededEntropy(1), kinds=("message",), name_case=lambda c, _: c
+    )
+    await store.commit(
+        [Put("message", b"one", b"text", Shelf(ConversationId(bytes(16)), None, AGENCY, START))]
+    )
+    assert keys.written == 1
+    assert list(store.places().values()) == [b"k" * 16]

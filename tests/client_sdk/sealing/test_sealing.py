@@ -219,9 +219,9 @@ def said_with(version: str, text: str = '"hello"') -> bytes:
 
 
 def test_what_was_said_with_a_dictionary_that_is_not_known_here_is_told_apart() -> None:
-    later = open_as_me(seal_core(core(content=said_with("0.2.0"))))
-    assert later.content.dictionary_version == "0.2.0"
-    for content in (said_with("1.0.0"), said_with("0.2.0", "7")):
+    later = open_as_me(seal_core(core(content=said_with("0.3.0"))))
+    assert later.content.dictionary_version == "0.3.0"
+    for content in (said_with("1.0.0"), said_with("0.3.0", "7")):
         assert refusal_of(seal_core(core(content=content))) == UNSUPPORTED_DICTIONARY
     assert refusal_of(seal_core(core(content=said_with("0.1.0", "7")))) == BAD_CONTENT
 

@@ -254,14 +254,14 @@ def test_a_store_of_a_newer_format_is_left_alone(folder: Path) -> None:
     opened = found(folder)
     keyring, lock = opened.keyring, opened.store._lock
     opened.store._engine.dispose()
-    newer = StoreFormats(known=3, steps={2: lambda _: None})
+    newer = StoreFormats(known=4, steps={3: lambda _: None})
     SqlCipherStore.open(
         folder, key=keyring.store_key, store_id=keyring.store_id, lock=lock, formats=newer
     ).close()
     before = snapshot(folder)
     with pytest.raises(StoreTooNew) as refused:
         reopen(folder)
-    assert (refused.value.found, refused.value.known) == (3, 2)
+    assert (refused.value.found, refused.value.known) == (4, 3)
     assert snapshot(folder)["keyring"] == before["keyring"]
 
 
@@ -271,15 +271,15 @@ async def test_an_older_format_is_brought_forward_after_a_copy_was_made(folder: 
     keyring, lock = opened.keyring, opened.store._lock
     opened.store._engine.dispose()
     newer = StoreFormats(
-        known=3,
-        steps={2: lambda tables: tables.exec_driver_sql("UPDATE rows SET kind = 'new'").close()},
+        known=4,
+        steps={3: lambda tables: tables.exec_driver_sql("UPDATE rows SET kind = 'new'").close()},
     )
     forward = SqlCipherStore.open(
         folder, key=keyring.store_key, store_id=keyring.store_id, lock=lock, formats=newer
     )
     assert await forward.read("new", b"key") == b"value"
     await forward.aclose()
-    (folder / "store.db").write_bytes((folder / "store.db.before-3").read_bytes())
+    (folder / "store.db").write_bytes((folder / "store.db.before-4").read_bytes())
     again = reopen(folder)
     assert await again.store.read("old", b"key") == b"value"
     await again.store.aclose()

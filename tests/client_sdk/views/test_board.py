@@ -21,7 +21,7 @@ from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
     from quietway.records import StoredMessage
-    from quietway.views.board import StatusVersion
+    from quietway.views.values import Version
 
 ALERT, PLAN = "heightened_concern", "safety_plan_active"
 ONE, TWO, THREE = (DeviceId(bytes([number]) * 16) for number in (1, 2, 3))
@@ -143,10 +143,10 @@ def test_any_order_with_repetitions_shows_the_same_board(
 def test_control_where_the_later_wins_an_alert_is_hidden_by_who_never_saw_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def later(version: StatusVersion) -> int:
-        return version.content.effective
+    def later(version: Version) -> int:
+        return version.start
 
-    without(monkeypatch, "quietway.views.board:_caution", later)
+    without(monkeypatch, "quietway.views.values:rank_caution", later)
     assert states(say("a", "active", at=5), say("b", "ended", device=TWO, at=9)) == ["ended"]
 
 

@@ -1,0 +1,234 @@
+"""A device that has worked for a year: how long a person waits, and what it weighs.
+
+The store (`archive_store`) is made once a run. Each round copies it and opens the copy in a process
+of its own, forked from the one that made it: so the relay in memory, with a day's messages in the
+mailbox, is there as often as it is asked for. What the process weighed at the fork is taken off,
+and what an interpreter with the client weighs is added.
+
+Spec: docs/explanation/performance.md, "The archive".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import multiprocessing
+import resource
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from bench.archive_store import Speaker, fill
+from bench.processes import NotMeasuredError
+
+from quietway.client import AsyncClient
+from quietway.history import list_messages
+from quietway.store.memory import MemoryStore
+from quietway.testing.clock import FakeClock
+from quietway.testing.relay import InMemoryRelay
+from quietway.testing.sandbox import FAST, PASSPHRASE, RELAY_URL
+from quietway.views.referrals import fold_referrals
+from quietway_schemas.content.referral import ReferralPacket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from bench.place import Place
+
+    from quietway.agent import Agent
+    from quietway.records import StoredMessage
+    from quietway.reports import SyncProgress
+    from quietway.views.referrals import Referral
+
+_Found = TypeVar("_Found")
+HERE: Final = "HARBOR-SHELTER"
+THERE: Final = "MERCY-SOCIALWORK"
+SPOKEN_TO: Final = 200
+"""So many conversations does a day's messages lie in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """What was seen of one device. Times in seconds of the clock on the wall.
+
+    Attributes:
+        open: Opening it; the passphrase itself costs next to nothing here.
+        sync: One synchronisation with the day's messages.
+        steps: How often it told how far it was.
+        board_first: The first board after the opening.
+        board: Each one after that.
+        queue: The open referrals.
+        search: One referral by its reference.
+        case: All that was said of one case.
+        resident_mib: The most that it weighed.
+        cpu: CPU seconds of opening, synchronising and the first board.
+    """
+
+    open: float
+    sync: float
+    steps: int
+    board_first: float
+    board: float
+    queue: float
+    search: float
+    case: float
+    resident_mib: float
+    cpu: tuple[float, float, float]
+
+    def __str__(self) -> str:
+        return (
+            f"open {self.open:.1f} s, sync {self.sync:.1f} s in {self.steps} steps, board"
+            f" {self.board_first * 1000:.0f} then {self.board * 1000:.0f} ms, queue"
+            f" {self.queue * 1000:.0f} ms, search {self.search * 1000:.1f} ms, case"
+            f" {self.case * 1000:.1f} ms, {self.resident_mib:.0f} MiB, CPU s {self.cpu}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One device of that size.
+
+    Attributes:
+        cases: How many; twenty messages each.
+        arrivals: How many messages wait in its mailbox.
+    """
+
+    cases: int = 10_000
+    arrivals: int = 2_000
+
+    def __str__(self) -> str:
+        return f"a device with {self.cases:,} cases and {self.arrivals:,} new messages"
+
+    def run(self, place: Place) -> Waited:
+        """Make the store once, then open a copy of it."""
+        made: _Made = place.keep(self, lambda: _Made(self, place.new_folder("archive")))
+        home, seen = place.new_folder("opened"), place.new_folder("seen") / "seen.json"
+        shutil.copytree(made.home, home, dirs_exist_ok=True)
+        child = multiprocessing.get_context("fork").Process(
+            target=_open_and_write, args=(made, home, seen)
+        )
+        child.start()
+        child.join()
+        shutil.rmtree(home)
+        if child.exitcode != 0:
+            raise NotMeasuredError("the device with the archive stopped")
+        return Waited(**json.loads(seen.read_bytes()))
+
+
+class _Made:
+    """The store, its relay, and a day's messages in the mailbox."""
+
+    def __init__(self, asked: Archive, folder: Path) -> None:
+        self.home = folder / "here"
+        self.bare_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.clock = FakeClock()
+        self.relay = InMemoryRelay(self.clock)
+        asyncio.run(self._make(asked, folder))
+
+    async def _make(self, asked: Archive, folder: Path) -> None:
+        here = await self._found(HERE, self.home, None)
+        there = await self._found(THERE, folder / "there", MemoryStore())
+        await there.partners.add(await here.partners.invite(THERE))
+        await here.partners.add(await there.partners.invite(HERE))
+        for client in (there, here, there):
+            await client.sync()
+        keyring = _agent_of(there).keyring
+        await fill(_agent_of(here), Speaker(keyring.agency, keyring.device), cases=asked.cases)
+        # As on every day before: what is over was let go of.
+        await _agent_of(here).ledger.standing()
+        await here.aclose()
+        self.relay.lane_envelopes = dict.fromkeys(self.relay.lane_envelopes, 1_000_000)
+        await self._say(there, asked.arrivals)
+        await there.aclose()
+
+    async def _say(self, there: AsyncClient, count: int) -> None:
+        first = [
+            await there.messages.send("She would rather be called after six.", to="HARBOR")
+            for _ in range(min(SPOKEN_TO, count))
+        ]
+        for number in range(count - len(first)):
+            known = first[number % len(first)].conversation
+            await there.messages.send("She was here.", to="HARBOR", conversation=known)
+
+    async def _found(self, program: str, home: Path, store: MemoryStore | None) -> AsyncClient:
+        return await AsyncClient.found(
+            home,
+            passphrase=PASSPHRASE,
+            relay=RELAY_URL,
+            enrolment_code=self.relay.enrolment_code(),
+            agency_code=program.partition("-")[0],
+            program=program,
+            parameters=FAST,
+            relay_port=self.relay.connect,
+            clock=self.clock,
+            store=store,
+        )
+
+
+def _open_and_write(made: _Made, home: Path, seen: Path) -> None:
+    gc.collect()
+    # What the fork brought along is no device's: looking through it would cost this one time.
+    gc.freeze()
+    at_the_fork = _resident_mib("VmRSS")
+    waited = asyncio.run(_open(made, home))
+    weight = made.bare_mib + _resident_mib("VmHWM") - at_the_fork
+    seen.write_text(json.dumps({**asdict(waited), "resident_mib": weight}))
+
+
+async def _open(made: _Made, home: Path) -> Waited:
+    steps: list[SyncProgress] = []
+    cpu = [time.process_time()]
+    opening = AsyncClient.open(
+        home, passphrase=PASSPHRASE, relay_port=made.relay.connect, clock=made.clock
+    )
+    client, opened = await _clock(opening)
+    agent = _agent_of(client)
+    cpu.append(time.process_time())
+    _, synced = await _clock(client.sync(steps.append))
+    cpu.append(time.process_time())
+    _, first = await _clock(client.status.board())
+    cpu.append(time.process_time())
+    _, board = await _clock(client.status.board())
+
+    def fold(messages: tuple[StoredMessage, ...]) -> tuple[Referral, ...]:
+        return fold_referrals(messages, me=agent.keyring.agency)
+
+    await agent.ledger.referral_cards(fold)
+    _, queue = await _clock(agent.ledger.referral_cards(fold))
+    packets = (held.content for held in await agent.ledger.standing())
+    packet = next(held for held in packets if isinstance(held, ReferralPacket))
+    _, search = await _clock(client.referrals.find(packet.referral_ref))
+    _, case = await _clock(list_messages(agent, case=packet.case_ref))
+    await client.aclose()
+    spent = tuple(round(end - start, 2) for start, end in pairwise(cpu))
+    return Waited(
+        opened,
+        synced,
+        len(steps),
+        first,
+        board,
+        queue,
+        search,
+        case,
+        0.0,
+        (*spent,),  # type: ignore[arg-type]  # there are three
+    )
+
+
+def _agent_of(client: AsyncClient) -> Agent:
+    return client._agent  # noqa: SLF001 - a store is filled below the face
+
+
+async def _clock(work: Awaitable[_Found]) -> tuple[_Found, float]:
+    began = time.perf_counter()
+    found = await work
+    return found, time.perf_counter() - began
+
+
+def _resident_mib(name: str) -> float:
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))

@@ -1,0 +1,162 @@
+"""What besides referrals needs a person: releases, orders, cases, leads, agreements, permissions.
+
+Each source turns what its own part already says into lines. None decides anything of its own.
+
+Spec: docs/spec/referrals.md, "What is due".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from quietway.consent.reminding import list_reminders
+from quietway.consent.rollback import list_orders
+from quietway.own.reviews import list_review
+from quietway.views.agencies import OLD_MS, find_newest
+from quietway.views.cases import fold_case
+from quietway.views.due import Due
+from quietway.views.timeline import group_cases
+from quietway_schemas.content.contact import DirectoryContact
+from quietway_schemas.instants import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from quietway.agent import Agent
+    from quietway.views.cases import CaseSummary
+    from quietway_schemas.ids import AgencyId
+    from quietway_schemas.instants import Instant
+
+REVIEW_AHEAD_MS: Final = 30 * DAY
+_WITH_A_TIME: Final = frozenset({"ends_tomorrow", "ended", "told_by_law", "ends_soon"})
+"""Reminders that somebody has to act on; what only tells of rights is asked for by itself."""
+
+
+async def list_due_consents(agent: Agent, *, now: Instant) -> Iterable[Due]:
+    """List the releases that end, and what a survivor is to be told of."""
+    del now
+    return [
+        Due(
+            source="consents",
+            kind=held.why,
+            subject=str(held.case),
+            at=held.due,
+            turn="ours",
+            agency=held.agency,
+            words=held.text,
+        )
+        for held in await list_reminders(agent)
+        if held.why in _WITH_A_TIME
+    ]
+
+
+async def list_due_orders(agent: Agent, *, now: Instant) -> Iterable[Due]:
+    """List the orders to delete that somebody has not attested in time."""
+    del now
+    return [
+        Due(
+            source="orders",
+            kind="chase_order" if held.state == "due" else "escalate_order",
+            subject=str(held.case),
+            at=held.due,
+            turn="ours",
+            agency=held.agency,
+            words="They have not said that it is deleted: call them.",
+        )
+        for held in await list_orders(agent)
+        if held.state in {"due", "escalate"}
+    ]
+
+
+async def list_due_cases(agent: Agent, *, now: Instant) -> Iterable[Due]:
+    """List the cases to be reviewed, and the leads that were offered to this agency."""
+    me = agent.keyring.agency
+    cases = [
+        fold_case(case, said, me=me, opened_here=agent.cases.find(case, me) is not None)
+        for case, said in group_cases(await agent.ledger.standing()).items()
+    ]
+    reviews = [_show_review(held, held.review_due) for held in cases if held.review_due is not None]
+    offers = (_show_offer(held, me, now) for held in cases)
+    return [
+        *(line for line in reviews if line.is_overdue(now)),
+        *(line for line in offers if line is not None),
+    ]
+
+
+async def list_due_agreements(agent: Agent, *, now: Instant) -> Iterable[Due]:
+    """List the agreements in force that are to be looked at again within 30 days."""
+    me = agent.keyring.agency
+    return [
+        Due(
+            source="agreements",
+            kind="review_agreement",
+            subject=held.signed.terms.name,
+            at=held.signed.terms.review_by,
+            turn="ours",
+            words="This agreement is to be looked at again, by all who signed it.",
+        )
+        for held in agent.agreements.list()
+        if held.signed is not None
+        and agent.agreements.tell_state(held, me, now) == "active"
+        and held.signed.terms.review_by <= now + REVIEW_AHEAD_MS
+    ]
+
+
+async def list_due_permissions(agent: Agent, *, now: Instant) -> Iterable[Due]:
+    """List the devices whose permissions nobody has looked at for too long."""
+    del now
+    return [
+        Due(
+            source="permissions",
+            kind="review_permissions",
+            subject=str(line.device),
+            at=line.due,
+            turn="ours",
+            words="Look at what this device may do, and attest it.",
+        )
+        for line in (await list_review(agent)).overdue
+    ]
+
+
+async def list_due_contacts(agent: Agent, *, now: Instant) -> Iterable[Due]:
+    """Say that this agency's contacts are to be confirmed, where nobody did so for long."""
+    keyring = agent.keyring
+    said = find_newest(await agent.ledger.standing(), DirectoryContact).get(keyring.agency)
+    if said is None or now < said.said_at + OLD_MS:
+        return []
+    return [
+        Due(
+            source="contacts",
+            kind="confirm",
+            subject=keyring.agency_code,
+            at=said.said_at + OLD_MS,
+            turn="ours",
+            words="Nobody has confirmed your agency's contacts for long: publish them again.",
+        )
+    ]
+
+
+def _show_review(case: CaseSummary, at: Instant) -> Due:
+    return Due(
+        source="cases",
+        kind="review_case",
+        subject=str(case.case_ref),
+        at=at,
+        turn="ours",
+        words="This case is to be reviewed.",
+    )
+
+
+def _show_offer(case: CaseSummary, me: AgencyId, now: Instant) -> Due | None:
+    offer = case.lead.offer
+    if offer is None or offer.to != me or offer.expires <= now:
+        return None
+    return Due(
+        source="leads",
+        kind="answer_lead",
+        subject=str(case.case_ref),
+        at=offer.expires,
+        turn="ours",
+        agency=case.lead.agency,
+        words="They offer you the lead of this case: accept it, or decline.",
+    )
