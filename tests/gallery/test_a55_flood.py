@@ -41,6 +41,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from quietway_crypto.encoding import encode_base64
+from quietway_server.api.places import GRACE_SECONDS
 from quietway_server.core.capacity import Urgent
 from quietway_server.errors import RefusedError
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    import httpx
     from tests.server.agency import Agency
     from websockets.sync.client import ClientConnection
 
@@ -115,15 +117,26 @@ def test_slow_bodies_keep_no_alarm_out_and_nobody_else_for_long(relay: InProcess
         assert not _stays_out(agency)
 
 
+def _ask_within_grace(relay: InProcessRelay, agency: Agency, lane: bytes) -> httpx.Response:
+    """Submit while slow bodies have every place, before the first of them has to give way."""
+    for _ in range(5):
+        begun = time.monotonic()
+        with _send_slowly(relay, [lane] * PLACES):
+            answer = agency.submit(lane, agency.record())
+        took = time.monotonic() - begun
+        wait_until(lambda: not relay.at_work)
+        if took < GRACE_SECONDS:
+            break
+    return answer
+
+
 def test_who_only_claims_to_be_urgent_gets_nothing_of_the_reserve(relay: InProcessRelay) -> None:
     """A capability that opens nothing, and one of kind normal: neither is crisis."""
     agency = relay.new_agency()
     for lane in (os.urandom(32), agency.capability_for(PARTNER)):
-        with _send_slowly(relay, [lane] * PLACES):
-            answer = agency.submit(lane, agency.record())
+        answer = _ask_within_grace(relay, agency, lane)
         assert problem_code(answer) == "overloaded"
         assert int(answer.headers["retry-after"]) > 0
-        wait_until(lambda: not relay.at_work)
 
 
 def test_control_where_nothing_is_urgent_slow_bodies_keep_alarms_out(
