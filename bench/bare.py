@@ -20,7 +20,7 @@ from nacl import bindings
 try:
     from cryptography.hazmat.primitives import hpke
 except ImportError:  # Intel Macs: the last `cryptography` built for them has no HPKE.
-    hpke = None  # type: ignore[assignment]
+    hpke = None  # type: ignore[assignment] # an older library has none
 
 if TYPE_CHECKING:
     from quietway_crypto.passphrase import PassphraseParameters

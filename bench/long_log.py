@@ -51,8 +51,8 @@ def fill(store: SqliteStore, key: SigningKey, leaves: int) -> LogHead:
     ]
     with store.writing() as transaction:
         # The relay itself has no use for writing thousands at once.
-        transaction._driver.insert(log_leaves, rows)  # noqa: SLF001
-        transaction._driver.insert(log_nodes, inner)  # noqa: SLF001
+        transaction._driver.insert(log_leaves, rows)  # noqa: SLF001 - rows are filled below the relay
+        transaction._driver.insert(log_nodes, inner)  # noqa: SLF001 - rows are filled below the relay
         transaction.replace_log_head(head)
     store.replace_book(
         BookEntry(LeafRow(*row), head.checkpoint if row is rows[-1] else "") for row in rows

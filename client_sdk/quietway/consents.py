@@ -357,6 +357,6 @@ def _write_said(held: Said) -> str:
 def _read_said(text: str, by_discloser: bytes) -> Said:
     raw = decode_base64(text)
     content = parse_content(raw[1:], EnvelopeClass.CASE)
-    assert isinstance(content, Release | Withdrawal | ConsentWindow | ConsentPreferences)  # noqa: S101
+    assert isinstance(content, Release | Withdrawal | ConsentWindow | ConsentPreferences)  # noqa: S101 - the table of takers says so
     names = frozenset(content.supersedes) if raw[:1] == by_discloser else frozenset()
     return Said(content, raw[:1] == _BY_US, names)
