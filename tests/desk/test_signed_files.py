@@ -77,7 +77,8 @@ def test_lines_are_verified_offline_and_by_whoever_is_handed_the_file(
     refused = street.hospital.run("access", "verify")
     assert (refused.returncode, "auditor" in refused.stderr) == (1, True)
     with Client.open(street.hospital.home, passphrase=PASSPHRASE) as client:
-        client.devices.set_roles(client.device_id, ("auditor",), passphrase=PASSPHRASE)
+        roles = ("auditor", "hospital_social_worker")
+        client.devices.set_roles(client.device_id, roles, passphrase=PASSPHRASE)
     nothing = street.hospital.run("access", "verify")
     assert (nothing.returncode, "no other device" in nothing.stdout) == (0, True)
     file = tmp_path / "lines.json"

@@ -33,6 +33,7 @@ class Account:
         self._batches: list[tuple[bytes, ...]] = []
         self._places: dict[tuple[bytes, int], bytes] = {}
         self._released: set[tuple[bytes, int]] = set()
+        self._ends: dict[bytes, int] = {}
         self._missing: set[tuple[bytes, int]] = set()
         self._altered = 0
         self._twice = 0
@@ -64,6 +65,7 @@ class Account:
 
     def end(self, mailbox: bytes, latest: int) -> None:
         """Note the highest number that a mailbox ever gave: there must be something at each."""
+        self._ends[mailbox] = latest
         places = {(mailbox, seq) for seq in range(1, latest + 1)}
         self._missing |= places - self._places.keys()
 
@@ -75,7 +77,13 @@ class Account:
     def judge(self) -> dict[str, int]:
         """Count what broke a promise, once everything has come out that there is."""
         arrived = set(self._places.values())
-        parts = [arrived.intersection(batch) for batch in self._batches]
+        # What is committed after the ends were asked for may still be on its way in one mailbox.
+        ended = {
+            name
+            for (mailbox, seq), name in self._places.items()
+            if seq <= self._ends.get(mailbox, seq)
+        }
+        parts = [ended.intersection(batch) for batch in self._batches]
         return {
             "lost": len(self.accepted - arrived),
             "missing": len(self._missing),

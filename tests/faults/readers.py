@@ -72,14 +72,27 @@ class Readers:
                 await asyncio.sleep(AGAIN_SECONDS if is_empty else 0)
 
     async def read_to_the_end(self) -> None:
-        """Return when everything has come out of both mailboxes. The relay must be there."""
+        """Return when everything has come out of both mailboxes. The relay must be there.
+
+        A batch whose sender gave up may be committed between the two questions, so they are asked
+        until two rounds in a row agree: then there was a moment at which both answers held.
+        """
+        before, ends = None, await self._ask_ends()
+        while before != ends:
+            for mailbox, latest in ends.items():
+                self.account.end(mailbox, latest)
+            while not self.account.is_complete:
+                self._came.clear()
+                await self._came.wait()
+            before, ends = ends, await self._ask_ends()
+
+    async def _ask_ends(self) -> dict[bytes, int]:
+        ends = {}
         for agency in (self.heard, self.polled):
             async with line_to(int(agency.url.rpartition(":")[2])) as line:
                 page = await self._ask_until_told(line, agency)
-                self.account.end(agency.mailbox.value, page.latest)
-        while not self.account.is_complete:
-            self._came.clear()
-            await self._came.wait()
+                ends[agency.mailbox.value] = page.latest
+        return ends
 
     async def _ask_until_told(self, line: Line, agency: Agency) -> MailboxPage:
         while True:

@@ -32,7 +32,7 @@ PLACES: Final = 8
 OFFERED: Final = 20 * PLACES
 ALARMS: Final = 200 if IS_ALONE else 14
 ALARM_SECONDS: Final = 2.0
-FLAT_MIB: Final = 24.0
+FLAT_MIB: Final = 24.0 if IS_ALONE else 64.0
 _LIMITS: Final = {
     "max_requests": str(PLACES),
     "mailbox_envelopes": "1000000",
