@@ -76,7 +76,7 @@ from quietway.own.standing import STANDING, Standing
 from quietway.own.within import take_in
 from quietway.partner_standing import PARTNER_STANDING, StandingBook, may_be_theirs
 from quietway.partners import PARTNER
-from quietway.pausing import pause_after
+from quietway.pausing import pause_after, told_by
 from quietway.ports import Delete, Put
 from quietway.publishing import Publisher
 from quietway.records import CONTENT_KINDS, INDEXED, INDEXED_KINDS, MESSAGE, find_shelf
@@ -496,6 +496,7 @@ class Agent(Settler):
         """
         failures = 0
         while True:
+            wait = 0.0
             try:
                 _raise_what_stops(await self.synchronise())
                 mailbox = await self._connect(live=True)
@@ -507,8 +508,8 @@ class Agent(Settler):
                 if failures == 0:
                     told = AgencyRemoved(self.keyring.agency_code) if self.is_removed else problem
                     self.tell(ConnectionLost(str(told)))
-                failures += 1
-            await self.clock.sleep(pause_after(failures, self.entropy))
+                failures, wait = failures + 1, told_by(problem)
+            await self.clock.sleep(pause_after(failures, self.entropy, told=wait))
 
     async def read_rows(self) -> tuple[Put, ...]:
         """Read every row as it lies, content under its record keys, between two settlings.

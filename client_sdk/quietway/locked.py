@@ -19,7 +19,7 @@ from quietway.errors import ClockError, DeviceLocked, RelayError, StoreMissing
 from quietway.folder import KEYRING_FILE
 from quietway.keyring.head import erase_due_locked
 from quietway.keyring.listening import read_listening
-from quietway.pausing import pause_after
+from quietway.pausing import pause_after, told_by
 from quietway.store.lock import FolderLock
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ async def listen(home: Path, ports: Ports) -> AsyncGenerator[int, None]:
     failures, told = 0, -1
     try:
         while True:
+            wait = 0.0
             try:
                 async with aclosing(relay.listen()) as numbers:
                     async for latest in numbers:
@@ -60,9 +61,9 @@ async def listen(home: Path, ports: Ports) -> AsyncGenerator[int, None]:
                         if latest != told:
                             told = latest
                             yield latest
-            except RelayError:
-                failures += 1
-            await clock.sleep(pause_after(failures, entropy))
+            except RelayError as problem:
+                failures, wait = failures + 1, told_by(problem)
+            await clock.sleep(pause_after(failures, entropy, told=wait))
     finally:
         await relay.aclose()
 

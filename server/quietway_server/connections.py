@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from quietway_server.core.quota import BUSY_RETRY_SECONDS, ENVELOPES_BODY_BYTES, SUBMIT_PATH
+from quietway_schemas.problems import PROBLEM_MEDIA_TYPE, ProblemBody
+from quietway_server.core.quota import ENVELOPES_BODY_BYTES, SUBMIT_PATH
 from quietway_server.lobby import Lobby
+from quietway_server.metrics import count
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,9 +40,11 @@ HEAD_FIELDS: Final = 100
 HEAD_SECONDS: Final = 20.0
 REST_SECONDS: Final = 1.0
 REFUSAL: Final = "Invalid HTTP request received."
+_PROBLEM: Final = ProblemBody.of("overloaded").to_canonical()
 _OVERLOADED: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: %d\r\ncontent-length: 0\r\n"
-    b"connection: close\r\n\r\n" % BUSY_RETRY_SECONDS
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: %%d\r\ncache-control: no-store\r\n"
+    b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+    % (PROBLEM_MEDIA_TYPE.encode(), len(_PROBLEM), _PROBLEM)
 )
 _EXTENSION: Final = "quietway.connection"
 _PIECE: Final = 1024
@@ -179,9 +183,10 @@ class BoundedConnection(HttpToolsProtocol):
         self._waits = False
         super().handle_websocket_upgrade()
 
-    def turn_away(self) -> None:
+    def turn_away(self, retry_after: int) -> None:
         """Refuse to become a socket: too many wait for it."""
-        self.transport.write(_OVERLOADED)
+        count("refusals", label="overloaded")
+        self.transport.write(_OVERLOADED % retry_after)
         self.transport.close()
 
     def _read_on(self) -> None:

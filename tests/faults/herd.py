@@ -1,9 +1,10 @@
 """A herd: thousands of mailbox sockets of many devices in one process, which all drop at once.
 
 Each comes back as the SDK does: after a pause that `quietway.pausing` draws, longer after each
-failure. The devices are written into the relay's file, because certifying thousands would take
-longer than everything else. What thousands of machines sign at once would take one machine seconds,
-so the first request after a drop is signed shortly before it.
+failure, and not before the time that the relay told. The devices are written into the relay's file,
+because certifying thousands would take longer than everything else. What thousands of machines sign
+at once would take one machine seconds, so the first request after a drop is signed shortly before
+it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -35,12 +37,21 @@ if TYPE_CHECKING:
 
 SOCKETS_OF_ONE: Final = 4
 PATH: Final = "/v1/mailbox"
+_RETRY: Final = re.compile(rb"retry-after: (\d+)", re.IGNORECASE)
 _TEXT, _PING, _PONG = 0x1, 0x9, 0xA
 _SHORT, _MEDIUM = 126, 127
 
 
 class PeerAwayError(Exception):
-    """The relay did not open the socket, or ended it."""
+    """The relay did not open the socket, or ended it.
+
+    Args:
+        told: In how many seconds it said to come back.
+    """
+
+    def __init__(self, told: float = 0.0) -> None:
+        super().__init__()
+        self.told = told
 
 
 @dataclass
@@ -73,12 +84,13 @@ class Herd:
 
     async def live(self, number: int) -> None:
         """Be one of the sockets, for ever."""
-        failures = 0
+        failures, told = 0, 0.0
         while True:
-            pause = pausing.pause_after(failures, self._entropy)
+            pause = pausing.pause_after(failures, self._entropy, told=told)
             self.pauses.append(pause)
             await asyncio.sleep(pause)
-            failures = 0 if await self._is_opened(number) else failures + 1
+            is_opened, told = await self._open(number)
+            failures = 0 if is_opened else failures + 1
 
     def sign_ahead(self) -> None:
         """Sign the next request of each socket."""
@@ -93,15 +105,18 @@ class Herd:
         for writer in self._writers.values():
             writer.transport.abort()
 
-    async def _is_opened(self, number: int) -> bool:
-        """Open a socket and stay on it to its end; tell whether it ever was open."""
-        drops = self.drops
-        with contextlib.suppress(OSError, EOFError, TimeoutError, PeerAwayError):
-            await self._be_connected(number)
+    async def _open(self, number: int) -> tuple[bool, float]:
+        """Open a socket and stay on it to its end; tell whether it ever was, and when to return."""
+        drops, told = self.drops, 0.0
+        try:
+            with contextlib.suppress(OSError, EOFError, TimeoutError):
+                await self._be_connected(number)
+        except PeerAwayError as away:
+            told = away.told
         is_opened = number in self.open_ or drops < self.drops
         self.open_.discard(number)
         self.refused += not is_opened
-        return is_opened
+        return is_opened, told
 
     async def _be_connected(self, number: int) -> None:
         port = int(self.url.rpartition(":")[2])
@@ -126,7 +141,8 @@ class Herd:
         writer.write(self._signed.pop(number, None) or self._write_request(number))
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101"):
-            raise PeerAwayError
+            told = _RETRY.search(head)
+            raise PeerAwayError(float(told[1]) if told else 0.0)
         hello = {"frame": "hello", "after": 0, "witness_now": encode_base64(os.urandom(16))}
         writer.write(_frame(_TEXT, json.dumps(hello).encode()))
         _, welcome = await _read_frame(reader)

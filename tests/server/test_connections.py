@@ -101,6 +101,23 @@ def test_without_the_check_of_upgrades_their_refusal_repeats_a_header(
     assert CANARY in answer
 
 
+class CrowdedConnection(BoundedConnection):
+    """A connection whose turn never comes."""
+
+    def handle_websocket_upgrade(self) -> None:
+        self.turn_away(7)
+
+
+def test_who_is_turned_away_is_told_when_to_come_back_in_the_form_of_every_refusal() -> None:
+    with InProcessRelay(connection=CrowdedConnection).running() as relay:
+        answer = _ask(relay.port, UPGRADE, KEY, VERSION)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 7\r\n" in head
+    assert b"\r\ncontent-length: %d\r\n" % len(body) in head
+    assert json.loads(body)["type"] == "urn:quietway:problem:overloaded"
+
+
 def test_a_head_without_end_is_cut_off() -> None:
     with InProcessRelay().running() as relay:
         assert _push_head(relay.port) < 8_000_000

@@ -34,6 +34,7 @@ from quietway_server.store.statements import (
     MAILBOX_COLUMNS,
     SEEN_KEY,
     TAKEN_BACK,
+    WITNESSED,
 )
 from quietway_server.store.tables import (
     ENVELOPE_TABLES,
@@ -217,11 +218,7 @@ class SqlTransaction(SqlBlobs, SqlHolds, SqlLog, SqlWakes, SqlOperating):
 
     def keep_witness(self, mailbox: bytes, witness: bytes, *, changed: bool) -> None:
         """Replace the witness of a mailbox, and what its hello was answered."""
-        self._connection.execute(
-            update(mailboxes)
-            .where(mailboxes.c.mailbox == mailbox)
-            .values(witness=witness, witness_changed=changed)
-        )
+        self._driver.change(WITNESSED, [(witness, changed, mailbox)])
 
     def sweep(self, *, now: Instant, oldest_week: str, limit: int) -> Swept:
         """Remove what has expired, at most `limit` envelopes of a class, and of what came."""

@@ -81,6 +81,12 @@ ARRIVED: Final = (
     .where(mailboxes.c.mailbox == bindparam("of"))
 )
 """Takes (latest, more, mailbox)."""
+WITNESSED: Final = (
+    update(mailboxes)
+    .values(witness=bindparam("shown"), witness_changed=bindparam("is_changed"))
+    .where(mailboxes.c.mailbox == bindparam("of"))
+)
+"""Takes (witness, whether it changed, mailbox)."""
 USED: Final = (
     update(lanes)
     .values(used=lanes.c.used + bindparam("more"))

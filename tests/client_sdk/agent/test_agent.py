@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.client_sdk.agencies import HOSPITAL, POLICE, SHELTER, Agencies
 from tests.controls import without
 
 from quietway.content import MessageText
-from quietway.errors import RelayRefused, StorageFull, StoreRolledBack
-from quietway.pausing import pause_after
+from quietway.errors import RelayRefused, RelayUnreachable, StorageFull, StoreRolledBack
+from quietway.pausing import pause_after, told_by
 from quietway.publishing import EPOCHS, MANIFEST, PUBLISHED
 from quietway.store.memory import MemoryStore
 from quietway_crypto.suites import available_suites
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from quietway.agent import Agent
     from quietway.client import AsyncClient
-    from quietway.ports import Delete, Put, Relay
+    from quietway.ports import Delete, Mailbox, Put, Relay
     from quietway_schemas.directory import DirectoryPage, SignedObject
 
 SECONDS_A_DAY = 86_400
@@ -49,6 +51,8 @@ class Unfriendly:
         self.refuse_next: RelayRefused | None = None
         self.refuse_lanes = False
         self.endless = False
+        self.back_after: int | None = None
+        self.knocks = 0
         self.published: list[str] = []
 
     def __getattr__(self, name: str) -> object:
@@ -60,6 +64,12 @@ class Unfriendly:
         if refusal is not None:
             raise refusal
         await self._relay.submit(capability, records)
+
+    async def open_mailbox(self, *, live: bool, **hello: Any) -> Mailbox:
+        if live and self.back_after is not None:
+            self.knocks += 1
+            raise RelayRefused("overloaded", "Come back.", retry_after=self.back_after)
+        return await self._relay.open_mailbox(live=live, **hello)
 
     async def put_lanes(self, week: str, signed: SignedObject) -> None:
         self.published.append(week)
@@ -315,3 +325,51 @@ async def test_pauses_between_attempts_grow_to_a_minute_with_full_jitter(
         pauses = [pause_after(failures, agent.entropy) for _ in range(200)]
         assert max(pauses) <= longest
         assert max(pauses) - min(pauses) > longest / 2
+
+
+async def knock_twice(agencies: Agencies) -> tuple[int, int]:
+    """Let a relay say "in 20 s"; count knocks just before that, and when the jitter is over too."""
+    shelter = await agencies.found(SHELTER)
+    relay = between(shelter)
+    relay.back_after = 20
+    following = asyncio.ensure_future(shelter._agent.follow())
+    counted: list[int] = []
+    for seconds in (19.9, 2.2):
+        await sleep_deeply(agencies)
+        agencies.clock.advance(seconds)
+        for _ in range(20):
+            await asyncio.sleep(0)  # so that it wakes, if it does
+        await sleep_deeply(agencies)
+        counted.append(relay.knocks)
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+    return counted[0], counted[1]
+
+
+async def sleep_deeply(agencies: Agencies) -> None:
+    """Wait until the device waits for its clock."""
+    for _ in range(2_000):
+        if agencies.clock.sleepers:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("It did not come to rest.")
+
+
+async def test_a_relay_that_said_when_to_come_back_is_asked_no_sooner(agencies: Agencies) -> None:
+    assert await knock_twice(agencies) == (1, 2)
+
+
+async def test_control_without_heeding_it_the_relay_is_asked_within_the_jitter(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "quietway.agent:told_by", lambda _: 0.0)
+    assert (await knock_twice(agencies))[0] == 2
+
+
+async def test_a_relay_may_ask_for_a_minute_at_most(agencies: Agencies) -> None:
+    agent: Agent = (await agencies.found(SHELTER))._agent
+    told = told_by(RelayRefused("overloaded", "Come back.", retry_after=86_400))
+    pauses = [pause_after(0, agent.entropy, told=told) for _ in range(200)]
+    assert 60.0 <= min(pauses) <= max(pauses) <= 61.0
+    assert told_by(RelayUnreachable()) == 0.0

@@ -29,6 +29,7 @@ from quietway.transport.stream import StreamedMailbox
 from quietway.transport.wire import Wire, make_tls_context
 from quietway_schemas.frames import PAGE_BYTES, EnvelopeFrame, MailboxPage
 from quietway_schemas.instants import HOUR
+from quietway_schemas.problems import ProblemBody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -323,6 +324,34 @@ async def test_what_is_no_relays_answer_is_no_relay(answer: bytes) -> None:
             with pytest.raises(RelayUnreachable):
                 await attempt
         assert all("elsewhere" not in request.line for request in liar.requests)
+
+
+CROWDED = canned(
+    "503 Service Unavailable",
+    ProblemBody.of("overloaded").to_canonical(),
+    "Content-Type: application/problem+json",
+    "Retry-After: 7",
+)
+
+
+async def ask_where_many_wait() -> tuple[RelayRefused, int]:
+    """Open a mailbox where the upgrade is refused; give the error, and how much was asked."""
+    async with Middle(canned=CROWDED).running() as crowded, stranger_at(local(crowded)) as relay:
+        with pytest.raises(RelayRefused) as refused:
+            await open_live(relay)
+    return refused.value, len(crowded.requests)
+
+
+async def test_who_is_refused_a_socket_is_told_when_to_come_back_and_asks_nothing_more() -> None:
+    refused, asked = await ask_where_many_wait()
+    assert (refused.code, refused.retry_after, asked) == ("overloaded", 7, 1)
+
+
+async def test_control_without_reading_the_refusal_the_relay_is_asked_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without(monkeypatch, "quietway.transport.stream:raise_problem", lambda *_, **__: None)
+    assert (await ask_where_many_wait())[1] == 2
 
 
 async def test_a_problem_is_told_in_our_words_and_never_in_the_relays() -> None:
