@@ -64,6 +64,7 @@ class Waited:
         queue: The open referrals.
         search: One referral by its reference.
         case: All that was said of one case.
+        due: What needs a person, after the first time.
         resident_mib: The most that it weighed.
         cpu: CPU seconds of opening, synchronising and the first board.
     """
@@ -76,6 +77,7 @@ class Waited:
     queue: float
     search: float
     case: float
+    due: float
     resident_mib: float
     cpu: tuple[float, float, float]
 
@@ -84,7 +86,8 @@ class Waited:
             f"open {self.open:.1f} s, sync {self.sync:.1f} s in {self.steps} steps, board"
             f" {self.board_first * 1000:.0f} then {self.board * 1000:.0f} ms, queue"
             f" {self.queue * 1000:.0f} ms, search {self.search * 1000:.1f} ms, case"
-            f" {self.case * 1000:.1f} ms, {self.resident_mib:.0f} MiB, CPU s {self.cpu}"
+            f" {self.case * 1000:.1f} ms, due {self.due * 1000:.0f} ms,"
+            f" {self.resident_mib:.0f} MiB, CPU s {self.cpu}"
         )
 
 
@@ -203,6 +206,8 @@ async def _open(made: _Made, home: Path) -> Waited:
     packet = next(held for held in packets if isinstance(held, ReferralPacket))
     _, search = await _clock(client.referrals.find(packet.referral_ref))
     _, case = await _clock(list_messages(agent, case=packet.case_ref))
+    await client.due.list()
+    _, due = await _clock(client.due.list())
     await client.aclose()
     spent = tuple(round(end - start, 2) for start, end in pairwise(cpu))
     return Waited(
@@ -214,6 +219,7 @@ async def _open(made: _Made, home: Path) -> Waited:
         queue,
         search,
         case,
+        due,
         0.0,
         (*spent,),  # type: ignore[arg-type]  # there are three
     )

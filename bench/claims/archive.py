@@ -29,6 +29,7 @@ CLAIMS = (
     _claim(
         "archive-search", "10,000 cases: a referral by its reference", "ms", "search", 50, 1_000
     ),
+    _claim("archive-due", "10,000 cases: what is due", "ms", "due", 300, 1_000),
     _claim("archive-sync", "10,000 cases: a day's 2,000 messages", "s", "sync", 20, 1),
     _claim("archive-memory", "10,000 cases: resident memory", "MiB", "resident_mib", 400, 1),
 )

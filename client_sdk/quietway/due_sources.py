@@ -7,15 +7,16 @@ Spec: docs/spec/referrals.md, "What is due".
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from quietway.consent.reminding import list_reminders
 from quietway.consent.rollback import list_orders
 from quietway.own.reviews import list_review
 from quietway.views.agencies import OLD_MS, find_newest
-from quietway.views.cases import fold_case
+from quietway.views.cases import find_review, fold_case
 from quietway.views.due import Due
-from quietway.views.timeline import group_cases
+from quietway_schemas.content.case import LeadOffer
 from quietway_schemas.content.contact import DirectoryContact
 from quietway_schemas.instants import DAY
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from quietway.agent import Agent
+    from quietway.records import StoredMessage
     from quietway.views.cases import CaseSummary
-    from quietway_schemas.ids import AgencyId
+    from quietway_schemas.ids import AgencyId, CaseRef
     from quietway_schemas.instants import Instant
 
 REVIEW_AHEAD_MS: Final = 30 * DAY
@@ -71,16 +73,15 @@ async def list_due_orders(agent: Agent, *, now: Instant) -> Iterable[Due]:
 async def list_due_cases(agent: Agent, *, now: Instant) -> Iterable[Due]:
     """List the cases to be reviewed, and the leads that were offered to this agency."""
     me = agent.keyring.agency
-    cases = [
-        fold_case(case, said, me=me, opened_here=agent.cases.find(case, me) is not None)
-        for case, said in group_cases(await agent.ledger.standing()).items()
+    cards = await agent.ledger.case_cards(_FoldDue(me))
+    reviews = [
+        _show_review(case, card.review)
+        for case, card in cards.items()
+        if case is not None and card.review is not None and card.review <= now
     ]
-    reviews = [_show_review(held, held.review_due) for held in cases if held.review_due is not None]
-    offers = (_show_offer(held, me, now) for held in cases)
-    return [
-        *(line for line in reviews if line.is_overdue(now)),
-        *(line for line in offers if line is not None),
-    ]
+    offered = [case for case, card in cards.items() if case is not None and card.is_offered]
+    offers = [_show_offer(await _fold_case(agent, case), me, now) for case in offered]
+    return [*reviews, *(line for line in offers if line is not None)]
 
 
 async def list_due_agreements(agent: Agent, *, now: Instant) -> Iterable[Due]:
@@ -136,11 +137,39 @@ async def list_due_contacts(agent: Agent, *, now: Instant) -> Iterable[Due]:
     ]
 
 
-def _show_review(case: CaseSummary, at: Instant) -> Due:
+async def _fold_case(agent: Agent, case: CaseRef) -> CaseSummary:
+    me = agent.keyring.agency
+    opened_here = agent.cases.find(case, me) is not None
+    return fold_case(case, await agent.ledger.of_case(case), me=me, opened_here=opened_here)
+
+
+@dataclass(frozen=True, slots=True)
+class _DueCase:
+    """What of a case may need a person at some time; kept until something is said of the case."""
+
+    review: Instant | None
+    is_offered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _FoldDue:
+    """Folds a case as far as that, for one agency."""
+
+    me: AgencyId
+
+    def __call__(self, messages: tuple[StoredMessage, ...]) -> _DueCase:
+        """Fold what stands of one case."""
+        return _DueCase(
+            find_review(messages, me=self.me),
+            any(isinstance(held.content, LeadOffer) for held in messages),
+        )
+
+
+def _show_review(case: CaseRef, at: Instant) -> Due:
     return Due(
         source="cases",
         kind="review_case",
-        subject=str(case.case_ref),
+        subject=str(case),
         at=at,
         turn="ours",
         words="This case is to be reviewed.",

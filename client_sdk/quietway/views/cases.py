@@ -42,6 +42,7 @@ ALWAYS: Final = 0
 _OVER: Final = frozenset({"cancelled", "done", "ended", "resolved", "unknown"})
 USUAL_STATE: Final = "active"
 """Of a case of which its agency has said nothing yet."""
+_OF_REVIEWS: Final = (CaseReview, CaseStatus)
 _Content = TypeVar("_Content", bound="CaseContent")
 
 
@@ -162,7 +163,7 @@ def fold_case(
         lead=fold_lead(said, me=me, opened_here=opened_here),
         agencies=tuple(sorted(named - {me})),
         last_at=max((held.said_at for held in said), default=0),
-        review_due=None if own.state == "closed" else _find_review(said, (own, *states.values())),
+        review_due=_find_review(said, own, states),
         risk={
             band.instrument: band
             for band in _pick(said, TemplateBand)
@@ -170,6 +171,13 @@ def fold_case(
         },
         respondent=tuple(_pick_once(said, RespondentEvent)),
     )
+
+
+def find_review(messages: Iterable[StoredMessage], *, me: AgencyId) -> Instant | None:
+    """Say when one case is to be looked at, as `fold_case` does, without the rest of it."""
+    said = order_case(held for held in messages if isinstance(held.content, _OF_REVIEWS))
+    states = _fold_states(said)
+    return _find_review(said, states.pop(me, CaseState()), states)
 
 
 def fold_barriers(messages: Iterable[StoredMessage]) -> tuple[BarrierHistory, ...]:
@@ -218,12 +226,17 @@ def _follows(held: StoredMessage, by_hash: Mapping[bytes, StoredMessage]) -> boo
     return not before or not before.isdisjoint(LEGAL_PREDECESSORS[content.state])
 
 
-def _find_review(said: list[StoredMessage], states: Iterable[CaseState]) -> Instant | None:
+def _find_review(
+    said: list[StoredMessage], own: CaseState, others: Mapping[AgencyId, CaseState]
+) -> Instant | None:
+    if own.state == "closed":
+        return None
     last = {
         held.agency: held.content.next_review
         for held in said
         if isinstance(held.content, CaseReview)
     }
+    states = (own, *others.values())
     monitored = [state.review_at for state in states if state.review_at is not None]
     return min((*last.values(), *monitored), default=None)
 
