@@ -179,7 +179,8 @@ if TYPE_CHECKING:
     from quietway.views.due import Due
     from quietway.views.escalations import Escalated, EscalationStep
     from quietway.views.indicators import Indicators
-    from quietway.views.lead import Lead, OfferedLead
+    from quietway.views.lead import Lead
+    from quietway.views.lead_offers import OfferedLead
     from quietway.views.looks import AccessReport, LogGap, Look
     from quietway.views.referrals import Referral, ReferralStep
     from quietway.views.timeline import TimelineEntry
@@ -346,7 +347,8 @@ _HOMES: Final = {
     "quietway.views.conversation": ("Contradiction", "ConversationEntry", "Gap", "Said"),
     "quietway.views.due": ("Due",),
     "quietway.views.escalations": ("Escalated", "EscalationStep"),
-    "quietway.views.lead": ("Lead", "OfferedLead"),
+    "quietway.views.lead": ("Lead",),
+    "quietway.views.lead_offers": ("OfferedLead",),
     "quietway.views.referrals": ("Referral", "ReferralStep"),
     "quietway.views.timeline": ("TimelineEntry",),
     "quietway.webhook": ("WebhookEvent", "read_webhook"),

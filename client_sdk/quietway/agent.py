@@ -188,6 +188,7 @@ class Agent(Settler):
         self.errands: list[Callable[[], Awaitable[list[QuietwayError]]]] = [
             partial(rollback.go_on, self)
         ]
+        self.errands_of_cases: list[Callable[[], Awaitable[list[QuietwayError]]]] = []
         self.ledger = Ledger(self)
         self.takers |= TAKERS
         self.takers["case.link"] = take_case_link

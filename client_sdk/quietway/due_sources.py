@@ -16,6 +16,7 @@ from quietway.own.reviews import list_review
 from quietway.views.agencies import OLD_MS, find_newest
 from quietway.views.cases import find_review, fold_case
 from quietway.views.due import Due
+from quietway.views.due_leads import list_due_leads
 from quietway_schemas.content.case import LeadOffer
 from quietway_schemas.content.contact import DirectoryContact
 from quietway_schemas.instants import DAY
@@ -71,7 +72,7 @@ async def list_due_orders(agent: Agent, *, now: Instant) -> Iterable[Due]:
 
 
 async def list_due_cases(agent: Agent, *, now: Instant) -> Iterable[Due]:
-    """List the cases to be reviewed, and the leads that were offered to this agency."""
+    """List the cases to be reviewed, and the leads that are to be answered or confirmed."""
     me = agent.keyring.agency
     cards = await agent.ledger.case_cards(_FoldDue(me))
     reviews = [
@@ -80,8 +81,8 @@ async def list_due_cases(agent: Agent, *, now: Instant) -> Iterable[Due]:
         if case is not None and card.review is not None and card.review <= now
     ]
     offered = [case for case, card in cards.items() if case is not None and card.is_offered]
-    offers = [_show_offer(await _fold_case(agent, case), me, now) for case in offered]
-    return [*reviews, *(line for line in offers if line is not None)]
+    leads = [list_due_leads(await _fold_case(agent, case), me, now) for case in offered]
+    return [*reviews, *(line for lines in leads for line in lines)]
 
 
 async def list_due_agreements(agent: Agent, *, now: Instant) -> Iterable[Due]:
@@ -173,19 +174,4 @@ def _show_review(case: CaseRef, at: Instant) -> Due:
         at=at,
         turn="ours",
         words="This case is to be reviewed.",
-    )
-
-
-def _show_offer(case: CaseSummary, me: AgencyId, now: Instant) -> Due | None:
-    offer = case.lead.offer
-    if offer is None or offer.to != me or offer.expires <= now:
-        return None
-    return Due(
-        source="leads",
-        kind="answer_lead",
-        subject=str(case.case_ref),
-        at=offer.expires,
-        turn="ours",
-        agency=case.lead.agency,
-        words="They offer you the lead of this case: accept it, or decline.",
     )

@@ -21,8 +21,10 @@ from quietway_schemas.content.case import (
     CaseStatus,
     LeadAccept,
     LeadAssign,
+    LeadConfirm,
     LeadDecline,
     LeadOffer,
+    LeadWithdraw,
     ProgressNote,
     RelocationOptions,
     RespondentEvent,
@@ -228,12 +230,15 @@ def make_smallest_of_cases() -> list[ContentModel]:
             | {
                 "offer_id": bytes(16),
                 "to_agency": AgencyId(bytes(16)),
+                "term": 0,
                 "offered_at": NOW,
                 "expires": NOW + 1,
             }
         ),
         LeadAccept.model_validate(case | {"offer_id": bytes(16), "at": NOW}),
+        LeadConfirm.model_validate(case | {"offer_id": bytes(16), "at": NOW}),
         LeadDecline.model_validate(case | lead | {"offer_id": bytes(16), "at": NOW}),
+        LeadWithdraw.model_validate(case | lead | {"offer_id": bytes(16), "at": NOW}),
         CaseLink.model_validate(
             case
             | {
@@ -450,13 +455,23 @@ def _make_largest_of_case(
             | {
                 "offer_id": b"\xff" * 16,
                 "to_agency": agency,
+                "term": LARGEST_INTEGER,
                 "reason_code": longest("lead_reason"),
                 "offered_at": LATEST_INSTANT - 1,
                 "expires": LATEST_INSTANT,
             }
         ),
         LeadAccept.model_validate(header | {"offer_id": b"\xff" * 16, "at": LATEST_INSTANT}),
+        LeadConfirm.model_validate(header | {"offer_id": b"\xff" * 16, "at": LATEST_INSTANT}),
         LeadDecline.model_validate(
+            header
+            | {
+                "offer_id": b"\xff" * 16,
+                "reason_code": longest("lead_reason"),
+                "at": LATEST_INSTANT,
+            }
+        ),
+        LeadWithdraw.model_validate(
             header
             | {
                 "offer_id": b"\xff" * 16,

@@ -165,6 +165,7 @@ def test_v08_an_offer_to_lead_names_whom_and_ends() -> None:
         "case_ref": CASE,
         "offer_id": bytes(16),
         "to_agency": AgencyId(bytes(16)),
+        "term": 0,
         "reason_code": "capacity",
         "offered_at": NOW,
     }

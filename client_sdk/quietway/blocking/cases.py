@@ -103,7 +103,7 @@ class Board:
 
 
 class CaseLead:
-    """Exactly one agency leads a case; it keeps the duty until another one accepts it."""
+    """Exactly one agency leads a case; it keeps the duty until it confirms whom it goes to."""
 
     def __init__(self, face: AsyncCaseLead, loop: Loop) -> None:
         self._face = face
@@ -124,9 +124,19 @@ class CaseLead:
         """Offer the lead to a partner; see `AsyncCaseLead.offer`."""
         return self._loop.run(self._face.offer, case, to, reason_code=reason_code, expires=expires)
 
+    def withdraw(
+        self, case: CaseRef | str, *, reason_code: str, to: Addressee | None = None
+    ) -> Sent:
+        """Take an offer back; see `AsyncCaseLead.withdraw`."""
+        return self._loop.run(self._face.withdraw, case, reason_code=reason_code, to=to)
+
     def accept(self, case: CaseRef | str) -> Sent:
         """Accept the lead that was offered to this agency; see `AsyncCaseLead.accept`."""
         return self._loop.run(self._face.accept, case)
+
+    def confirm(self, case: CaseRef | str, *, to: Addressee | None = None) -> Sent:
+        """Confirm one acceptance: that agency leads; see `AsyncCaseLead.confirm`."""
+        return self._loop.run(self._face.confirm, case, to=to)
 
     def decline(self, case: CaseRef | str, *, reason_code: str) -> Sent:
         """Decline the lead that was offered to this agency; see `AsyncCaseLead.decline`."""
@@ -152,7 +162,7 @@ class Cases:
     """Cases: opened, followed, handed over, looked at again, closed.
 
     Attributes:
-        lead: Who leads a case: offered, accepted, declined, told.
+        lead: Who leads a case: offered, accepted, confirmed, declined, withdrawn, told.
     """
 
     def __init__(self, face: AsyncCases, loop: Loop) -> None:

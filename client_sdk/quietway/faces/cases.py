@@ -65,7 +65,7 @@ class AsyncCases:
     """Cases: opened, followed, handed over, looked at again, closed.
 
     Attributes:
-        lead: Who leads a case: offered, accepted, declined, told.
+        lead: Who leads a case: offered, accepted, confirmed, declined, withdrawn, told.
     """
 
     def __init__(self, agent: Agent, access: AccessLines, board: AsyncBoard) -> None:

@@ -140,6 +140,7 @@ async def say_of_case(
     *,
     to: Sequence[AgencyId],
     messages: Sequence[StoredMessage] = (),
+    automatic: bool = False,
 ) -> Sent:
     """Say something about a case to each of several agencies, in a message of its own.
 
@@ -149,6 +150,7 @@ async def say_of_case(
         content: What, without alias, nonce and names: they are each agency's own.
         to: Whom.
         messages: What was said about the case, for the versions that a value supersedes.
+        automatic: Whether a program says it by itself.
 
     Returns:
         What became of it; of several, of the copy that came least far.
@@ -159,6 +161,7 @@ async def say_of_case(
             await _make_copy(agent, case, content, agency, messages),
             to=[agency],
             conversation=await _find_conversation(agent, case, agency),
+            automatic=automatic,
         )
         for agency in sorted(set(to))
     ]

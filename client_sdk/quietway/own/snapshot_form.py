@@ -41,7 +41,15 @@ if TYPE_CHECKING:
 
 RETENTION_MS: Final = 365 * DAY
 CASE_STORY: Final = frozenset(
-    {"case_review", "lead.accepted", "lead.assign", "lead.declined", "lead.handover"}
+    {
+        "case_review",
+        "lead.accepted",
+        "lead.assign",
+        "lead.confirmed",
+        "lead.declined",
+        "lead.handover",
+        "lead.withdrawn",
+    }
 )
 """What has no end of its own and says who leads a case, and when it is looked at again."""
 MOST_BYTES: Final = MOST_PARTS * PART_BYTES

@@ -16,7 +16,7 @@ from quietway_schemas.codebook.lists import CodeIn
 from quietway_schemas.content.base import AbsoluteOfCase, OfCase, Sorted
 from quietway_schemas.directory import AgencyCode
 from quietway_schemas.errors import ContentError
-from quietway_schemas.fields import Bytes16, Moment, Month
+from quietway_schemas.fields import Bytes16, Count, Moment, Month
 from quietway_schemas.ids import AgencyId, CaseRef
 from quietway_schemas.instants import DAY
 from quietway_schemas.semver import VERSION_PATTERN
@@ -107,11 +107,15 @@ class LeadAssign(OfCase):
 
 
 class LeadOffer(OfCase):
-    """`lead.handover`: will you lead? Nothing changes until they accept (V08)."""
+    """`lead.handover`: will you lead? Nothing changes until they accept and it is confirmed (V08).
+
+    `term` counts how often this agency led the case before, and gave the lead away.
+    """
 
     type: Literal["lead.handover"] = "lead.handover"
     offer_id: Bytes16
     to_agency: AgencyId
+    term: Count
     reason_code: Annotated[str, CodeIn("lead_reason")]
     offered_at: Moment
     expires: Moment
@@ -124,9 +128,17 @@ class LeadOffer(OfCase):
 
 
 class LeadAccept(OfCase):
-    """`lead.accepted`: yes."""
+    """`lead.accepted`: yes; the old lead goes on until it confirms."""
 
     type: Literal["lead.accepted"] = "lead.accepted"
+    offer_id: Bytes16
+    at: Moment
+
+
+class LeadConfirm(OfCase):
+    """`lead.confirmed`: the acceptance of this offer is the one that counts (V07)."""
+
+    type: Literal["lead.confirmed"] = "lead.confirmed"
     offer_id: Bytes16
     at: Moment
 
@@ -135,6 +147,15 @@ class LeadDecline(OfCase):
     """`lead.declined`: no, and why; the old lead goes on."""
 
     type: Literal["lead.declined"] = "lead.declined"
+    offer_id: Bytes16
+    reason_code: Annotated[str, CodeIn("lead_reason")]
+    at: Moment
+
+
+class LeadWithdraw(OfCase):
+    """`lead.withdrawn`: this offer stands no more since `at`, whoever accepted it."""
+
+    type: Literal["lead.withdrawn"] = "lead.withdrawn"
     offer_id: Bytes16
     reason_code: Annotated[str, CodeIn("lead_reason")]
     at: Moment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.client_sdk.agencies import HOSPITAL, SHELTER, Agencies
+from tests.client_sdk.agencies import HOSPITAL, POLICE, SHELTER, Agencies
 from tests.client_sdk.own.linked import give_snapshot, link, settle
 
 if TYPE_CHECKING:
@@ -85,3 +85,42 @@ async def test_what_a_colleague_says_without_having_seen_a_barrier_hides_none(
         assert [line.state for line in board.barriers if line.code == "language_access"] == [
             "resolved"
         ]
+
+
+@pytest.mark.requirement("C14")
+async def test_two_devices_that_confirm_two_agencies_come_to_the_one_confirmed_first(
+    agencies: Agencies,
+) -> None:
+    """C14: exactly one lead at any time (V07), whatever two devices of the agency that leads do."""
+    shelter, hospital, police = await agencies.found_partners(SHELTER, HOSPITAL, POLICE)
+    tablet = await link(agencies, shelter, "tablet")
+    await give_snapshot(shelter, tablet)
+    case = await shelter.cases.open()
+    await shelter.board.set_barrier(case, "pet_care", to=["MERCY", "CITYPD"])
+    everybody = (shelter, tablet, hospital, police)
+    await settle(*everybody)
+    agencies.clock.advance(1)
+    await shelter.cases.lead.offer(case, "MERCY", reason_code="capacity")
+    await tablet.cases.lead.offer(case, "CITYPD", reason_code="capacity")
+    theirs = {}
+    for client in (hospital, police):
+        await client.sync()
+        (held,) = await client.cases.list()
+        theirs[client] = held.case_ref
+        await client.cases.lead.accept(held.case_ref)
+    # Each device has read of both, so neither confirms by itself.
+    for device in (shelter, tablet):
+        await device.sync()
+        lead = await device.cases.lead.show(case)
+        assert lead.agency == shelter.agency_id
+        assert [offer.state for offer in lead.offers] == ["accepted", "accepted"]
+    agencies.clock.advance(1)
+    await shelter.cases.lead.confirm(case, to="MERCY")
+    agencies.clock.advance(1)
+    await tablet.cases.lead.confirm(case, to="CITYPD")
+    await settle(*everybody)
+    shown = [await device.cases.lead.show(case) for device in (shelter, tablet)]
+    shown += [await client.cases.lead.show(named) for client, named in theirs.items()]
+    there = [lead.agency for lead in shown]
+    assert there == [hospital.agency_id] * 3 + [shelter.agency_id]
+    assert shown[-1].went_elsewhere

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.client_sdk.cases.told import only_case, three, two
-from tests.controls import without
 
 from quietway.errors import ContentRefused
-from quietway.views.lead import ON_ITS_WAY_MS
 from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
@@ -33,26 +31,40 @@ def wait(sandbox: Sandbox, milliseconds: int) -> None:
 
 
 @pytest.mark.requirement("C14", "B34")
-def test_the_lead_goes_over_when_the_other_accepts_and_not_before(sandbox: Sandbox) -> None:
+def test_the_lead_goes_over_when_an_acceptance_is_confirmed_and_not_before(
+    sandbox: Sandbox,
+) -> None:
     """C14, B34: one coordination lead; an old lead keeps the duty until the new one accepted."""
     shelter, hospital, case, theirs = two(sandbox)
     assert who_leads(shelter, hospital) == ["HARBOR-SHELTER"]
     assert shelter.cases.find(case).lead == shelter.cases.lead.show(case)
     shelter.cases.lead.offer(case, "MERCY", reason_code="main_service")
     sandbox.sync()
-    for client in (shelter, hospital):
-        lead = client.cases.lead.show(only_case(client))
-        assert lead.agency == shelter.agency_id
-        assert lead.offer is not None
-        assert lead.offer.to == hospital.agency_id
+    assert states(shelter, hospital) == [("HARBOR", "offered")] * 2
     wait(sandbox, 1)
     hospital.cases.lead.accept(theirs)
+    assert states(shelter, hospital) == [("HARBOR", "offered"), ("HARBOR", "accepted")]
+    assert [line.kind for line in hospital.due.list() if line.source == "leads"] == ["await_lead"]
+    with pytest.raises(ContentRefused, match="accepted already"):
+        hospital.cases.lead.accept(theirs)
+    # The device that offered it reads the acceptance, and confirms it in the same pass.
     sandbox.sync()
-    for client in (shelter, hospital):
-        lead = client.cases.lead.show(only_case(client))
-        assert (lead.agency, lead.offer) == (hospital.agency_id, None)
+    assert states(shelter, hospital) == [("MERCY", None)] * 2
+    assert [line for line in hospital.due.list() if line.source == "leads"] == []
     with pytest.raises(ContentRefused, match="another agency's"):
         shelter.cases.lead.offer(case, "MERCY", reason_code="capacity")
+
+
+def states(*clients: Client) -> list[tuple[str, str | None]]:
+    """Who leads, and how what it offers stands, as each client shows it."""
+    shown = []
+    for client in clients:
+        lead = client.cases.lead.show(only_case(client))
+        code = next(
+            other.program.partition("-")[0] for other in clients if other.agency_id == lead.agency
+        )
+        shown.append((code, None if lead.offer is None else lead.offer.state))
+    return shown
 
 
 def test_an_acceptance_that_could_not_be_sent_moves_nothing_anywhere(sandbox: Sandbox) -> None:
@@ -84,15 +96,40 @@ def test_whoever_declines_leaves_the_duty_where_it_is_and_frees_the_lead_to_ask_
     sandbox.sync()
     wait(sandbox, 1)
     police.cases.lead.accept(only_case(police))
-    with pytest.raises(ContentRefused, match="not offered"):
+    with pytest.raises(ContentRefused, match="was declined"):
         hospital.cases.lead.accept(only_case(hospital))
     sandbox.sync()
     assert who_leads(shelter, hospital, police) == ["CITYPD-LIAISON"]
 
 
 @pytest.mark.requirement("C14")
-def test_two_agencies_never_both_accept(sandbox: Sandbox) -> None:
-    """C14: exactly one lead: nobody else is asked while an acceptance can be on its way."""
+def test_an_offer_that_was_taken_back_is_accepted_by_nobody_and_another_one_is_asked_at_once(
+    sandbox: Sandbox,
+) -> None:
+    """C14: one lead at any time (V07), which shifts when an offer that stands was accepted."""
+    shelter, hospital, police, case = three(sandbox)
+    shelter.cases.lead.offer(case, "MERCY", reason_code="capacity")
+    sandbox.sync()
+    wait(sandbox, 1)
+    # It accepts in the same moment, and hears of the withdrawal later.
+    shelter.cases.lead.withdraw(case, reason_code="staff_change")
+    hospital.cases.lead.accept(only_case(hospital))
+    shelter.cases.lead.offer(case, "CITYPD", reason_code="capacity")
+    sandbox.sync()
+    assert who_leads(shelter, hospital, police) == ["HARBOR-SHELTER"]
+    with pytest.raises(ContentRefused, match="was taken back"):
+        hospital.cases.lead.accept(only_case(hospital))
+    with pytest.raises(ContentRefused, match="not accepted"):
+        shelter.cases.lead.confirm(case)
+    wait(sandbox, 1)
+    police.cases.lead.accept(only_case(police))
+    sandbox.sync()
+    assert who_leads(shelter, hospital, police) == ["CITYPD-LIAISON"]
+    with pytest.raises(ContentRefused, match="another agency's"):
+        shelter.cases.lead.withdraw(case, reason_code="staff_change")
+
+
+def test_an_acceptance_on_its_way_is_told_that_the_lead_went_elsewhere(sandbox: Sandbox) -> None:
     shelter, hospital, police, case = three(sandbox)
     shelter.cases.lead.offer(case, "MERCY", reason_code="capacity")
     sandbox.sync()
@@ -100,29 +137,26 @@ def test_two_agencies_never_both_accept(sandbox: Sandbox) -> None:
     # It accepts in the last moment, and the shelter does not hear of it for a while.
     hospital.cases.lead.accept(only_case(hospital))
     wait(sandbox, 1)
-    with pytest.raises(ContentRefused, match="may still accept"):
-        shelter.cases.lead.offer(case, "CITYPD", reason_code="capacity")
-    wait(sandbox, ON_ITS_WAY_MS - OFFERED_MS)
-    with pytest.raises(ContentRefused, match="may still accept"):
-        shelter.cases.lead.offer(case, "CITYPD", reason_code="capacity")
-    sandbox.sync()
-    assert who_leads(shelter, hospital, police) == ["MERCY-SOCIALWORK"]
-
-
-def test_control_where_the_lead_is_not_bound_two_agencies_lead(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without(monkeypatch, "quietway.views.lead:Lead.is_bound_at", lambda _lead, _now: False)
-    shelter, hospital, police, case = three(sandbox)
-    shelter.cases.lead.offer(case, "MERCY", reason_code="capacity")
-    sandbox.sync()
-    wait(sandbox, 1)
-    hospital.cases.lead.accept(only_case(hospital))
+    asked = shelter.cases.lead.show(case)
+    assert asked.find_out(sandbox.clock.now()) == ()
     shelter.cases.lead.offer(case, "CITYPD", reason_code="capacity")
     police.sync()
     wait(sandbox, 1)
     police.cases.lead.accept(only_case(police))
-    assert who_leads(hospital, police) == ["MERCY-SOCIALWORK", "CITYPD-LIAISON"]
+    sandbox.sync()
+    # Two agencies accepted, so a person decides.
+    assert who_leads(shelter, hospital, police) == ["HARBOR-SHELTER"]
+    due = [line.agency for line in shelter.due.list() if line.kind == "confirm_lead"]
+    assert set(due) == {hospital.agency_id, police.agency_id}
+    with pytest.raises(ContentRefused, match="name one"):
+        shelter.cases.lead.confirm(case)
+    shelter.cases.lead.confirm(case, to="CITYPD")
+    sandbox.sync()
+    assert who_leads(shelter, hospital, police) == ["CITYPD-LIAISON"]
+    there = hospital.cases.lead.show(only_case(hospital))
+    assert (there.agency, there.went_elsewhere) == (shelter.agency_id, True)
+    with pytest.raises(ContentRefused, match="went to another agency"):
+        hospital.cases.lead.accept(only_case(hospital))
 
 
 def test_a_third_agency_learns_who_leads_from_the_one_that_led_and_nobody_is_made_lead_so(

@@ -231,7 +231,7 @@ PUBLIC_METHODS = {
     "questions report_problem show",
     "Status": "board set",
     "Board": "answer_action list set_action set_barrier set_relocation show",
-    "CaseLead": "accept assign decline offer show tell",
+    "CaseLead": "accept assign confirm decline offer show tell withdraw",
     "Cases": "advise barriers concerns due export_timeline find indicators link list note_change "
     "note_progress note_respondent note_risk open progress review set_status timeline",
     "Messages": "conversation conversations mark_opened receipts send",

@@ -18,8 +18,10 @@ from quietway.content import (
     CaseStatus,
     LeadAccept,
     LeadAssign,
+    LeadConfirm,
     LeadDecline,
     LeadOffer,
+    LeadWithdraw,
     RelocationOptions,
     StatusIndicator,
     UrgentAction,
@@ -109,18 +111,24 @@ def contents(draw: st.DrawFn, number: int, at: int) -> ContentModel:
 @st.composite
 def leads(draw: st.DrawFn, at: int) -> ContentModel:
     offer, agency = draw(st.sampled_from(OFFERS)), draw(st.sampled_from(AGENCIES))
-    match draw(st.sampled_from(["offer", "offer", "accept", "accept", "decline", "assign"])):
+    kinds = ["offer", "offer", "accept", "accept", "confirm", "confirm", "withdraw", "decline"]
+    match draw(st.sampled_from([*kinds, "assign"])):
         case "offer":
             return LeadOffer(
                 case_ref=CASE,
                 offer_id=offer,
                 to_agency=agency,
+                term=draw(st.integers(0, 1)),
                 reason_code="capacity",
                 offered_at=at,
                 expires=at + draw(st.integers(1, 20)),
             )
         case "accept":
             return LeadAccept(case_ref=CASE, offer_id=offer, at=at)
+        case "confirm":
+            return LeadConfirm(case_ref=CASE, offer_id=offer, at=at)
+        case "withdraw":
+            return LeadWithdraw(case_ref=CASE, offer_id=offer, reason_code="capacity", at=at)
         case "decline":
             return LeadDecline(case_ref=CASE, offer_id=offer, reason_code="capacity", at=at)
         case _:
@@ -182,13 +190,14 @@ def test_exactly_one_agency_leads_and_none_by_what_others_say_of_it(
     lead = fold_case(CASE, said, me=HERE).lead
     alone = all(held.agency == HERE for held in said)
     accepted = any(held.agency == HERE and isinstance(held.content, LeadAccept) for held in said)
+    confirmed = any(held.agency != HERE and isinstance(held.content, LeadConfirm) for held in said)
     # Nobody is known to lead only where nobody else spoke of the case, and nobody here opened it.
     assert lead.agency in AGENCIES or alone
-    assert lead.agency != HERE or accepted
+    assert lead.agency != HERE or (accepted and confirmed)
     if fold_case(CASE, said, me=HERE, opened_here=True).lead.agency != HERE:
-        assert any(isinstance(held.content, LeadOffer) for held in said) or any(
-            isinstance(held.content, LeadAssign) and held.agency == HERE for held in said
-        )
+        assert any(
+            isinstance(held.content, LeadConfirm) and held.agency == HERE for held in said
+        ) or any(isinstance(held.content, LeadAssign) and held.agency == HERE for held in said)
 
 
 @settings(max_examples=100, deadline=None)
