@@ -20,7 +20,11 @@ from quietway.cases import CASE_ALIAS, CaseBook
 from quietway.clocks import Clocks
 from quietway.compared_clock import ComparedClock
 from quietway.consent import rollback
+from quietway.consent.asking_again import Agreed, ask_again
+from quietway.consent.catching_up import catch_up, note_colleagues_stops
 from quietway.consent.changing import merge_in, remember_conversations
+from quietway.consent.expiring import Expiries, order_after_the_end
+from quietway.consent.purging import owe_what_is_revoked
 from quietway.consent.taking import TAKERS
 from quietway.consents import Consents, find_consents
 from quietway.engine import codec, receipts
@@ -141,6 +145,8 @@ class Agent(Settler):
         standing: What a linked device still waits for.
         agreements: What agencies agreed may flow.
         said_until: Until when what waits may go out.
+        expiries: When releases that are over were looked for last.
+        agreed: What agreements limited when what waits was asked about last.
         ledger: What stands now, of all cases.
         errands: What else is gone on with at each pass; each gives what is in its way.
     """
@@ -182,11 +188,15 @@ class Agent(Settler):
         self.standing = Standing()
         self.agreements = AgreementBook()
         self.said_until = SaidUntil()
+        self.agreed = Agreed()
+        self.expiries = Expiries()
         self.clocks = Clocks(clock, mark)
         self.sweeper = Sweeper(keyring, store)
         self.withdrawer = Withdrawer(self)
         self.errands: list[Callable[[], Awaitable[list[QuietwayError]]]] = [
-            partial(rollback.go_on, self)
+            partial(catch_up, self),
+            partial(order_after_the_end, self),
+            partial(rollback.go_on, self),
         ]
         self.errands_of_cases: list[Callable[[], Awaitable[list[QuietwayError]]]] = []
         self.ledger = Ledger(self)
@@ -369,6 +379,7 @@ class Agent(Settler):
         Raises:
             StorageFull: It was not written, and nothing is sent.
         """
+        await self._stop_what_fell()
         await self._stop_what_is_over()
         if self._clock_is_vouched() and not self._sending.locked():
             # The usual case, in one commit: the relay answered a moment ago.
@@ -403,9 +414,22 @@ class Agent(Settler):
         if not is_new:
             await self.publish_what_is_new()
 
-    async def learn_consents(self, case: CaseRef, agency: AgencyId, addition: Consents) -> Taken:
-        """Take in what another own device knows of consent about a case with a partner."""
-        return await merge_in(self, case, agency, addition)
+    async def learn_consents(
+        self, case: CaseRef, agency: AgencyId, addition: Consents, *, lately: bool
+    ) -> Taken:
+        """Take in what another own device knows of consent about a case with a partner.
+
+        Args:
+            case: By one's own reference.
+            agency: The partner.
+            addition: What is told.
+            lately: Whether it was decided or heard there a moment ago, and not told to a new
+                device among everything else.
+        """
+        rows = await owe_what_is_revoked(self, case, agency, addition)
+        if lately:
+            rows += await note_colleagues_stops(self, case, agency, addition)
+        return await merge_in(self, case, agency, addition, also=rows)
 
     async def remember_held_back(self) -> None:
         """Find the conversations of what is held back, where messages came that were not opened."""
@@ -446,6 +470,7 @@ class Agent(Settler):
         """
         async with self._sending:
             await self.check_clock()
+            await self._stop_what_fell()
             with suppress(RelayRefused):
                 # A relay that gives nothing back, or is too busy, still takes what is new.
                 await self.withdrawer.ask()
@@ -461,6 +486,13 @@ class Agent(Settler):
         done = self.said_until.forget_settled(self.state)
         if done:
             await self.settle(also=done)
+
+    async def _stop_what_fell(self) -> None:
+        """Stop what the agreements do not allow any more since they changed."""
+        fallen, ends = await ask_again(self)
+        stops, asked = await self.withdrawer.stop(fallen) if fallen else ([], [])
+        if fallen or ends:
+            await self.settle(*stops, also=[*asked, *ends])
 
     async def ask_back(self) -> tuple[tuple[Returned, ...], QuietwayError | None]:
         """Ask the relay for what is to be given back; returns what it said, and why not more."""

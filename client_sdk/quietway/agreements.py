@@ -65,10 +65,15 @@ class Agreement:
 
 
 class AgreementBook:
-    """Every agreement, by its hash."""
+    """Every agreement, by its hash.
+
+    Attributes:
+        changes: Grows with everything that is learned.
+    """
 
     def __init__(self) -> None:
         self._held: dict[bytes, Agreement] = {}
+        self.changes = 0
 
     @classmethod
     def restore(cls, rows: Iterable[Row]) -> AgreementBook:
@@ -89,6 +94,18 @@ class AgreementBook:
     def put(self, agreement: Agreement) -> None:
         """Go by this from now on."""
         self._held[agreement.hash] = agreement
+        self.changes += 1
+
+    def find_next_turn(self, now: Instant) -> Instant | None:
+        """Say when the next of them begins or ends by what is known; None where none does."""
+        turns = [
+            turn
+            for held in self._held.values()
+            if (terms := _terms(held)) is not None
+            for turn in (terms.effective, terms.expires, held.ended_at)
+            if turn is not None and turn > now
+        ]
+        return min(turns, default=None)
 
     def list(self) -> list[Agreement]:
         """List those whose terms are known, by name and version."""

@@ -113,12 +113,12 @@ def read_alias(key: bytes, value: bytes) -> tuple[CaseRef, AgencyId, CaseRef, Ca
     )
 
 
-def make_alias(case: CaseRef, agency: AgencyId, secret: Secret) -> CaseRef:
-    """Make an alias: random to whoever has not the secret, the same on each device that has it.
+def make_alias(case: CaseRef, agency: AgencyId, key: Secret) -> CaseRef:
+    """Make an alias: random to whoever has not the key, the same on each device that has it.
 
     Args:
         case: By one's own reference.
         agency: Whom it is for.
-        secret: This agency's.
+        key: This agency's naming key.
     """
-    return CaseRef(hmac_tagged(secret, TAG_CASE_ALIAS, case.value + agency.value)[:_ID_BYTES])
+    return CaseRef(hmac_tagged(key, TAG_CASE_ALIAS, case.value + agency.value)[:_ID_BYTES])

@@ -22,6 +22,7 @@ from quietway.policy.releases import ReleaseVersion, WindowVersion, decide_relea
 from quietway.ports import Put
 from quietway_crypto.encoding import TAG_VERSION_HASH, decode_base64, encode_base64, hash_tagged
 from quietway_schemas.content.consent import (
+    ConsentLift,
     ConsentPause,
     ConsentPreferences,
     ConsentRevoke,
@@ -46,7 +47,7 @@ NAMES_PERSON: Final = frozenset({"contact", "identity"})
 _BY_US: Final = b"\x01"
 _BY_THEM: Final = b"\x00"
 
-ConsentContent: TypeAlias = Release | Withdrawal | ConsentWindow | ConsentPreferences
+ConsentContent: TypeAlias = Release | Withdrawal | ConsentLift | ConsentWindow | ConsentPreferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Said:
     def consent_id(self) -> bytes | None:
         """Which release it is about; None for all of the case, and for preferences."""
         # Preferences name the release that lets them be told; they are no version of it.
-        of_none = isinstance(self.content, ConsentPreferences)
+        of_none = isinstance(self.content, ConsentPreferences | ConsentLift)
         return None if of_none else self.content.consent_id
 
     @property
@@ -292,6 +293,8 @@ def _learn(side: Side, content: ConsentContent, *, by_us: bool, by_discloser: bo
             return replace(side, decisions=decisions, asides=asides)
         case _ if not by_discloser:
             return side
+        case ConsentLift():
+            return replace(side, decisions=learn_versions(side.decisions, version))
         case Release():
             names_person = not NAMES_PERSON.isdisjoint(content.data_categories)
             return Side(
@@ -357,6 +360,6 @@ def _write_said(held: Said) -> str:
 def _read_said(text: str, by_discloser: bytes) -> Said:
     raw = decode_base64(text)
     content = parse_content(raw[1:], EnvelopeClass.CASE)
-    assert isinstance(content, Release | Withdrawal | ConsentWindow | ConsentPreferences)  # noqa: S101 - the table of takers says so
+    assert isinstance(content, ConsentContent)  # noqa: S101 - the table of takers says so
     names = frozenset(content.supersedes) if raw[:1] == by_discloser else frozenset()
     return Said(content, raw[:1] == _BY_US, names)

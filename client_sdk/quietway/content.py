@@ -38,6 +38,7 @@ from quietway_schemas.content.case import (
 from quietway_schemas.content.consent import (
     ConsentAmend,
     ConsentGrant,
+    ConsentLift,
     ConsentPause,
     ConsentPreferences,
     ConsentResume,
@@ -113,6 +114,7 @@ __all__ = [
     "ClarificationRequest",
     "ConsentAmend",
     "ConsentGrant",
+    "ConsentLift",
     "ConsentPause",
     "ConsentPreferences",
     "ConsentResume",

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from quietway.agent import compare_clocks
+from quietway.consent.keeping_out import look_at_orders
 from quietway.engine.inbox import MOST_ATTEMPTS
 from quietway.errors import (
     AgencyRemoved,
@@ -88,6 +89,7 @@ async def examine(agent: Agent) -> list[Finding]:
         look_at_devices,
         look_at_review,
         look_at_log,
+        look_at_orders,
     )
     return [await look(agent) for look in looks]
 

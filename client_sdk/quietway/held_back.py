@@ -88,6 +88,10 @@ class HeldBackBook:
         for pairs in self._conversations.values():
             pairs.discard((case, agency))
 
+    def look_again(self) -> None:
+        """Look after all of it as if something had come: a snapshot may have brought it."""
+        self.arrived |= self._pairs
+
     def stops(self, case: CaseRef) -> bool:
         """Say whether somebody who told of this case stopped."""
         return any(held == case for held, _ in self._pairs)

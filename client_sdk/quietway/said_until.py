@@ -51,6 +51,18 @@ class SaidUntil:
         self._not_written.add(local_id)
         return [Put(SAID_UNTIL, local_id, until.to_bytes(_TIME_BYTES, "big"))]
 
+    def shorten(self, local_id: bytes, until: Instant | None) -> list[Put]:
+        """Go by an earlier end of what waits already; a later one changes nothing."""
+        former = self._ends.get(local_id)
+        if until is None or (former is not None and former <= until):
+            return []
+        self._ends[local_id] = until
+        return [Put(SAID_UNTIL, local_id, until.to_bytes(_TIME_BYTES, "big"))]
+
+    def is_over(self, local_id: bytes, now: Instant) -> bool:
+        """Say whether the end that was written down has come."""
+        return local_id in self._ends and self._ends[local_id] <= now
+
     def list_over(self, state: State, now: Instant) -> list[bytes]:
         """List the entries that wait and may not go out any more."""
         return [held for held, end in self._ends.items() if end <= now and _waits(state, held)]

@@ -63,6 +63,7 @@ from quietway.own_devices import write_change
 from quietway.partner_standing import StandingBook
 from quietway.ports import Delete, Put
 from quietway.records import NOTICE, heed, name_notice, sender_of, write_record
+from quietway.talked import TalkBook
 from quietway.unbroken import end_what_began
 from quietway.witnessing.gossip import Noted
 from quietway_schemas.content.log import LogCheckpoint
@@ -110,6 +111,7 @@ class Settler:
         taking_in: Held while what the agency's other devices told is taken in.
         within_waits: Whether something of that may wait in the store.
         held_back: The cases of which nothing is shown that a partner said.
+        talked: Which cases conversations speak of.
         consent_turn: Held while consent changes, and from asking about it until what was allowed is
             on the disk.
         find_agreements: Gives the agreements with a partner that all parties have signed.
@@ -149,6 +151,7 @@ class Settler:
         self.within_waits = True
         self.takers: dict[str, Taker] = {}
         self.held_back = HeldBackBook()
+        self.talked = TalkBook()
         self.consent_turn = asyncio.Lock()
         self.find_agreements: Callable[[AgencyId], tuple[Matrix, ...]] = lambda _: ()
 
@@ -200,6 +203,7 @@ class Settler:
                 self.note_committed(writes)
         except BaseException:
             self.directory.give_back(directory)
+            self.talked.forget()
             self.log.touched = self.log.touched or log is not None
             raise
         self.state, self._notices = state, notices
@@ -305,18 +309,22 @@ class Settler:
         writes: list[Put | Delete] = []
         for record in records:
             if is_kept(record):
-                put = await self._write(record, notices)
+                to = self._recipients_of(record)
+                put = await self._write(record, notices, to)
                 writes += [put, *heed(record, put)]
+                writes += await self.talked.note_record(self.store, record, self.keyring.agency, to)
         return writes
 
-    async def _write(self, record: Record, notices: dict[bytes, int]) -> Put:
+    async def _write(
+        self, record: Record, notices: dict[bytes, int], to: tuple[AgencyId, ...]
+    ) -> Put:
         sender = sender_of(record)
         signer = None if sender is None else self.directory.signer(*sender)
         return write_record(
             record,
             agency=self.keyring.agency,
             program="" if signer is None else signer.program,
-            to=self._recipients_of(record),
+            to=to,
             counted=await self._count_notice(record, notices)
             if isinstance(record, RecordNotice)
             else 0,

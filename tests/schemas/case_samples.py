@@ -35,6 +35,7 @@ from quietway_schemas.content.consent import (
     MOST_TARGETS,
     ConsentAmend,
     ConsentGrant,
+    ConsentLift,
     ConsentPause,
     ConsentPreferences,
     ConsentResume,
@@ -197,7 +198,7 @@ def make_smallest_of_cases() -> list[ContentModel]:
         AgreementShared(payload=make_terms().to_canonical()),
         AgreementEnded(agreement=bytes(32), at=NOW, approval=_make_approval()),
         *(make_release(kind) for kind in (ConsentGrant, ConsentAmend, ConsentResume)),
-        *(kind.model_validate(stopped) for kind in (ConsentPause, ConsentRevoke)),
+        *(kind.model_validate(stopped) for kind in (ConsentLift, ConsentPause, ConsentRevoke)),
         ConsentWindow.model_validate(
             versioned
             | {
@@ -363,6 +364,9 @@ def _make_largest_consents(
     return [
         *(make_release(kind, **released) for kind in (ConsentGrant, ConsentAmend, ConsentResume)),
         *(kind.model_validate(stopped) for kind in (ConsentPause, ConsentRevoke)),
+        ConsentLift.model_validate(
+            {name: held for name, held in stopped.items() if name != "reason_code"}
+        ),
         ConsentWindow.model_validate(
             versioned
             | {

@@ -16,30 +16,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quietway.consent.changing import Change, commit
-from quietway.consent.disclosures import find_ground, note_disclosure
+from quietway.consent.disclosures import note_disclosure
+from quietway.consent.questions import gather_ground, make_question
 from quietway.consents import Consents, find_consents, mark_identified
 from quietway.errors import ContentRefused, NotPermitted
 from quietway.history import list_messages
-from quietway.policy.absolute import Stance
-from quietway.policy.categories import (
-    BY_LAW,
-    WORD_KINDS,
-    categories_of,
-    identifies,
-    purpose_of,
-    scope_of,
-)
-from quietway.policy.question import Ground, Question
+from quietway.policy.categories import WORD_KINDS
 from quietway.policy.rulings import rule
 from quietway_schemas.content.attachment import AttachmentFile
 from quietway_schemas.content.base import CaseContent
-from quietway_schemas.content.roles import find_receivers, is_among
 from quietway_schemas.content.status import StatusIndicator
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from quietway.agent import Agent
+    from quietway.policy.question import Question
     from quietway.policy.rulings import Ruling
     from quietway.ports import Put
     from quietway.records import StoredMessage
@@ -95,7 +87,7 @@ async def weigh(
     asked = []
     for case in cases:
         known = Consents() if case is None else await find_consents(agent.store, case, agency)
-        question = await _make_question(
+        question = await make_question(
             agent,
             content,
             agency,
@@ -103,7 +95,7 @@ async def weigh(
             to_source=from_there or (case is not None and agent.cases.find(case, agency) == case),
             automatic=automatic,
         )
-        asked.append((case, question, rule(question, _gather(agent, case, agency, known))))
+        asked.append((case, question, rule(question, gather_ground(agent, case, agency, known))))
     ruling = next((held for _, _, held in asked if not held.allowed), asked[0][2])
     return Answer(ruling, fill(content, ruling), tuple(asked))
 
@@ -150,8 +142,10 @@ async def check_parties(
         # That goes into the conversation of this case and this agency, which nobody else is in.
         return
     said = await _list_naming_cases(agent, conversation)
+    talked = await agent.talked.find(agent.store, conversation)
     parties = {agency for held in said for agency in (held.agency, *held.to)}
-    if said and not parties.issuperset(agencies):
+    parties |= {agent.keyring.agency, *(held.agency for held in talked)}
+    if (said or talked) and not parties.issuperset(agencies):
         raise ContentRefused(
             "to", "would join a conversation about a case that others are in: begin a new one."
         )
@@ -196,54 +190,12 @@ async def _find_cases(
     if conversation is None or isinstance(content, StatusIndicator):
         return (None,), False
     said = await _list_naming_cases(agent, conversation)
+    talked = await agent.talked.find(agent.store, conversation)
     cases = {held.content.case_ref for held in said if isinstance(held.content, CaseContent)}
+    # What was said there may be gone from here: what it was about stays.
+    cases |= {agent.cases.own_case(held.called, held.agency) for held in talked}
     found: tuple[CaseRef | None, ...] = tuple(sorted(case for case in cases if case is not None))
     theirs = bool(said) and said[0].received and said[0].agency == agency
+    if not said and talked:
+        theirs = talked[0].received and talked[0].agency == agency
     return found or (None,), theirs
-
-
-async def _make_question(
-    agent: Agent,
-    content: ContentModel,
-    agency: AgencyId,
-    case: CaseRef | None,
-    *,
-    to_source: bool,
-    automatic: bool,
-) -> Question:
-    basis: str | None = getattr(content, "disclosure_basis", None)
-    by_law = basis in BY_LAW and case is not None
-    return Question(
-        recipient=agency,
-        kind=content.type,
-        now=agent.clock.now(),
-        categories=categories_of(content),
-        purpose=purpose_of(content),
-        case=isinstance(content, CaseContent),
-        scope=scope_of(content),
-        circumstance=getattr(content, "circumstance", None),
-        identifying=identifies(content),
-        basis=basis,
-        basis_reference=await find_ground(agent, case, agency, basis or "")
-        if by_law and case is not None
-        else None,
-        compartment=getattr(content, "compartment", None),
-        roles_there=tuple(
-            frozenset(held.roles)
-            for held in agent.directory.devices_of(agency)
-            if is_among(held.roles, find_receivers(content))
-        ),
-        to_source=to_source,
-        automatic=automatic,
-    )
-
-
-def _gather(agent: Agent, case: CaseRef | None, agency: AgencyId, known: Consents) -> Ground:
-    held_back = case is not None and agent.held_back.stops(case)
-    return Ground(
-        stance=max(known.given.stance, Stance.PAUSED if held_back else Stance.GRANTED),
-        releases=known.given.releases,
-        identified=known.given.identified,
-        told=case is not None and agent.cases.find(case, agency) is not None,
-        agreements=agent.find_agreements(agency),
-    )

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from quietway.consent.narrowing import find_fallen, is_narrower
 from quietway.consents import Consents, Said, find_consents, merge, write_consents
 from quietway.events import ConsentChanged
 from quietway.held_back import write_held_back
@@ -67,7 +68,13 @@ class Change:
 
 
 async def merge_in(
-    agent: Agent, case: CaseRef, agency: AgencyId, addition: Consents, *, share: bool = False
+    agent: Agent,
+    case: CaseRef,
+    agency: AgencyId,
+    addition: Consents,
+    *,
+    also: Iterable[Put | Delete] = (),
+    share: bool = False,
 ) -> Taken:
     """Take in what others know or decided. In whatever order it comes, the same counts.
 
@@ -78,6 +85,7 @@ async def merge_in(
         case: By one's own reference.
         agency: The partner.
         addition: What is new.
+        also: Rows that belong into the commit of it; left out where nothing is new.
         share: As `commit`.
     """
     async with agent.consent_turn:
@@ -85,7 +93,7 @@ async def merge_in(
         change = Change(case, agency, before, merge(before, addition))
         if change.after == before:
             return Taken()
-        await commit(agent, change, share=share)
+        await commit(agent, change, also=also, share=share)
     return Taken(after=(agent.carry_out_consent,), events=(describe(agent, change),))
 
 
@@ -111,7 +119,7 @@ async def commit(
         StorageFull: Nothing was decided.
     """
     case, agency, after = change.case, change.agency, change.after
-    stopped = await _find_stopped(agent, change)
+    stopped, ends = await _find_stopped(agent, change)
     stopping = agent.answers.stopping
     stopping |= stopped
     try:
@@ -124,6 +132,7 @@ async def commit(
                 case, agency, held=after.held_back, told_no_more=_is_told_no_more(after)
             ),
             *asked,
+            *ends,
             *also,
         ]
         told = share_consents(case, agency, after, at=agent.clock.now()) if share else []
@@ -164,19 +173,33 @@ def _is_about(content: ContentModel, case: CaseRef) -> bool:
     return content.case_ref == case
 
 
-async def _find_stopped(agent: Agent, change: Change) -> set[bytes]:
-    """Find the entries, by local id, that a change stops."""
+async def _find_stopped(agent: Agent, change: Change) -> tuple[set[bytes], list[Put]]:
+    """Find the entries, by local id, that a change stops, and the earlier ends of others."""
+    stops, narrower = change.new_stops, is_narrower(change.before.given, change.after.given)
+    if not stops and not change.is_held_back_anew and not narrower:
+        return set(), []
+    about = await list_about(agent, change.case)
+    stopped = _list_stopped(change, about)
+    if not narrower:
+        return stopped, []
+    fallen, ends = await find_fallen(agent, change.case, change.agency, change.after, about)
+    return stopped | fallen, ends
+
+
+def _list_stopped(change: Change, about: Iterable[StoredMessage]) -> set[bytes]:
     stops = change.new_stops
-    if not stops and not change.is_held_back_anew:
-        return set()
     ids = {held.consent_id for held in stops}
     return {
         held.key
-        for held in await list_about(agent, change.case)
+        for held in about
         if not held.received
         and (
             change.is_held_back_anew
-            or (change.agency in held.to and (None in ids or _is_stopped_with(held.content, ids)))
+            or (
+                bool(stops)
+                and change.agency in held.to
+                and (None in ids or _is_stopped_with(held.content, ids))
+            )
         )
     }
 

@@ -14,22 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from quietway.consent.catching_up import note_unsaid
 from quietway.consent.changing import STANCES, Change, commit, list_about
-from quietway.consent.rollback import ASKED, note_order
+from quietway.consent.ordering import list_orders_of, write_asked
 from quietway.consent.telling import compose_word, find_talk
-from quietway.consents import find_consents, learn
-from quietway.engine.codec import write_row
+from quietway.consents import find_consents, learn, name_version
 from quietway.errors import ContentRefused
 from quietway.policy.absolute import MOST_SEEN, Stance
-from quietway.ports import Put
-from quietway_schemas.content.consent import (
-    MOST_TARGETS,
-    ConsentPreferences,
-    ConsentRevoke,
-    Release,
-    RollbackOrder,
-)
-from quietway_schemas.instants import HOUR
+from quietway_schemas.content.consent import ConsentPreferences, Release, Withdrawal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,11 +30,10 @@ if TYPE_CHECKING:
     from quietway.consents import ConsentContent, Consents, Said
     from quietway.engine.inputs import Input
     from quietway.errors import QuietwayError
-    from quietway.ports import Delete
+    from quietway.ports import Delete, Put
     from quietway_schemas.content.base import ContentModel
-    from quietway_schemas.ids import AgencyId, CaseRef, MessageId
+    from quietway_schemas.ids import AgencyId, CaseRef
 
-ROLLBACK_AFTER_MS: Final = 72 * HOUR
 NONCE_BYTES: Final = 16
 
 
@@ -105,19 +96,20 @@ async def decide(
         before = await find_consents(agent.store, place.case, place.agency)
         content = make(before)
         change = Change(place.case, place.agency, before, learn(before, content, by_us=True))
-        orders = await _list_orders(agent, place, content) if rollback and tell else []
+        orders = (
+            await list_orders_of(agent, place.case, place.agency, content)
+            if rollback and tell
+            else []
+        )
         said: list[Input] = [
             compose_word(agent, word, place.agency, conversation)
             for word in ((content, *orders) if tell else ())
         ]
         rows: list[Put | Delete] = [
-            Put(
-                ASKED,
-                order.order_id,
-                write_row(**note_order(agent, place.case, place.agency, order, is_mine=True)),
-            )
-            for order in orders
+            write_asked(agent, place.case, place.agency, order) for order in orders
         ]
+        if not tell and isinstance(content, Withdrawal):
+            rows.append(note_unsaid(place.case, place.agency, name_version(content)))
         await commit(agent, change, first=said, also=rows, share=True)
     return ConsentReport(
         agency=place.agency,
@@ -174,6 +166,12 @@ def name_undone(known: Consents, consent_id: bytes) -> tuple[bytes, ...]:
     return tuple(sorted(sorted(undone, key=lambda name: (name not in grants, name))[:MOST_SEEN]))
 
 
+def name_whole_pauses(known: Consents) -> tuple[bytes, ...]:
+    """Name the pauses of all of the case, which a lift lets go of."""
+    current = known.given.stops
+    return _choose([held.name for held in current if held.stance is Stance.PAUSED])
+
+
 def name_stopped(known: Consents, consent_id: bytes | None, stance: Stance) -> tuple[bytes, ...]:
     """Name what a stop lets go of: what protects less; a revocation all that it revokes."""
     current = known.given.decisions.current
@@ -228,40 +226,6 @@ async def find_told(agent: Agent, case: CaseRef) -> tuple[AgencyId, ...]:
 async def _list_said(agent: Agent, case: CaseRef, agency: AgencyId) -> list[Said]:
     known = await find_consents(agent.store, case, agency)
     return [*known.given.decisions.current.values(), *known.got.decisions.current.values()]
-
-
-async def _list_orders(
-    agent: Agent, place: Place, content: ConsentContent
-) -> Sequence[RollbackOrder]:
-    """Give the orders that go with a revocation: of all, or of what stood on one release."""
-    consent_id = getattr(content, "consent_id", None)
-    if not isinstance(content, ConsentRevoke):
-        return []
-    if consent_id is None:
-        return [_make_order(agent, place, ())]
-    about = await list_about(agent, place.case)
-    targets = sorted(
-        held.message_id
-        for held in about
-        if held.message_id is not None
-        and held.agency == agent.keyring.agency
-        and getattr(held.content, "consent_id", None) == consent_id
-    )
-    return [
-        _make_order(agent, place, tuple(targets[start : start + MOST_TARGETS]))
-        for start in range(0, len(targets), MOST_TARGETS)
-    ]
-
-
-def _make_order(agent: Agent, place: Place, targets: tuple[MessageId, ...]) -> RollbackOrder:
-    return RollbackOrder(
-        case_ref=place.alias,
-        order_id=agent.entropy.draw(NONCE_BYTES),
-        due=agent.clock.now() + ROLLBACK_AFTER_MS,
-        reason_code="consent_revoked",
-        targets=targets,
-        nonce=agent.entropy.draw(NONCE_BYTES),
-    )
 
 
 def _choose(names: Sequence[bytes]) -> tuple[bytes, ...]:

@@ -81,7 +81,7 @@ async def list_reminders(agent: Agent, language: str = "en") -> list[Reminder]:
         found += [
             _remind("told_by_law", case, held.agency, held.at, language)
             for held in await list_disclosures(agent, case)
-            if held.notice_due and now - held.at < RIGHTS_EVERY_MS
+            if held.notice_due
         ]
     return sorted(found, key=lambda held: (_ORDER.index(held.why), held.due))
 

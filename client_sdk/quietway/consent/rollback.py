@@ -1,14 +1,11 @@
-"""Rollback: orders to delete what was said, carried out by each holder's device, attested, chased.
+"""Rollback: orders to delete what was said, with what each holder's device attested, and chased.
 
 An order that this agency gave is a row with the devices that hold what was said, and with what each
-of them attested. An order that a partner gave is a row too, until it is carried out; the deletion
-and its attestation are one commit. Both go on by themselves at each pass.
+of them attested. It goes on by itself at each pass: who was linked there meanwhile is asked too,
+who is silent is reminded, and then told of. What partners ordered is carried out by `purging`.
 
-Where nothing else lies under the record keys of what is ordered away, the keys are destroyed, and
-that is attested; how many messages there were is on the disk before.
-
-Rules: an order is about what its own agency said, and about nothing else. A legal hold is never
-passed over, and never in silence.
+Rules: only the agency that an order went to attests it, one word of each device; an attestation of
+an order that nobody gave is not kept.
 
 Spec: docs/spec/consent.md, "Rollback".
 """
@@ -16,41 +13,34 @@ Spec: docs/spec/consent.md, "Rollback".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
-from quietway.consent.changing import list_about
+from quietway.consent.keeping_out import keep_out
+from quietway.consent.purging import purge_what_is_owed, take_partners_order
 from quietway.consent.telling import compose_word, find_talk
-from quietway.consents import find_consents, forget_preferences, write_consents
 from quietway.engine.codec import Fields, write_row
 from quietway.events import RollbackSilent
-from quietway.holding import held_owners
 from quietway.own.taken import Taken
+from quietway.own.telling import list_colleagues
 from quietway.ports import Delete, Put
-from quietway.records import EVIDENCE, MESSAGE, QUARANTINE, read_message
-from quietway.store.shelves import own, own_conversation
-from quietway_crypto.encoding import decode_base64, encode_base64
-from quietway_schemas.content.consent import (
-    ConsentPreferences,
-    PurgeAttestation,
-    RollbackOrder,
-)
+from quietway_schemas.content.consent import PurgeAttestation, RollbackOrder
 from quietway_schemas.content.roles import find_receivers, is_among
-from quietway_schemas.ids import AgencyId, CaseRef, ConversationId, DeviceId
+from quietway_schemas.ids import AgencyId, CaseRef, DeviceId
 from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Mapping
 
     from quietway.agent import Agent
     from quietway.errors import QuietwayError
     from quietway.own.taken import Told
-    from quietway.records import StoredMessage
     from quietway_schemas.instants import Instant
 
 ASKED: Final = "rollback_asked"
-OWED: Final = "rollback_owed"
 ESCALATED_AFTER_MS: Final = 3 * DAY
+WAITED_FOR_MS: Final = 30 * DAY
+MOST_UNKNOWN: Final = 32
+"""So many attestations of one agency wait for a colleague's order; more are kept out."""
 HolderState = Literal["attested", "silent", "gone"]
 OrderState = Literal["open", "done", "due", "escalate"]
 
@@ -110,11 +100,7 @@ def note_order(
         "at": agent.clock.now(),
         "due": order.due,
         "order": order.to_canonical() if is_mine else b"",
-        "devices": [
-            str(held.device)
-            for held in agent.directory.devices_of(agency)
-            if is_among(held.roles, find_receivers(order))
-        ],
+        "devices": _list_casework(agent, agency),
     }
 
 
@@ -129,20 +115,7 @@ async def take_order(agent: Agent, told: Told) -> Taken:
         case = agent.cases.own_case(order.case_ref, agency)
         fields = note_order(agent, case, agency, order, is_mine=False)
         return Taken((await _merge_asked(agent, order.order_id, fields),))
-    key = told.agency.value + order.order_id
-    if await agent.store.read(OWED, key) is not None:
-        # Said again: a reminder to a device that has answered is answered again.
-        return Taken(
-            (Put(OWED, key, await _without_answer(agent, key)),), (partial(_do_at_once, agent),)
-        )
-    case = agent.cases.own_case(order.case_ref, told.agency)
-    row = write_row(
-        case=case.value,
-        called=order.case_ref.value,
-        conversation=_conversation_of(told).value,
-        targets=[encode_base64(held.value) for held in order.targets],
-    )
-    return Taken((Put(OWED, key, row),), (partial(_do_at_once, agent),))
+    return await take_partners_order(agent, told)
 
 
 async def take_attestation(agent: Agent, told: Told) -> Taken:
@@ -151,8 +124,14 @@ async def take_attestation(agent: Agent, told: Told) -> Taken:
     assert isinstance(said, PurgeAttestation)  # noqa: S101 - the table of takers says so
     if told.agency == agent.keyring.agency:
         return Taken()
+    held = Fields(await agent.store.read(ASKED, said.order_id) or b"{}")
+    if held.raw("case"):
+        if held.raw("agency") != told.agency.value:
+            return Taken((await keep_out(agent, told.agency),))
+    elif not await _may_come(agent, told.agency):
+        return Taken((await keep_out(agent, told.agency),))
     word = f"{told.agency} {told.device} {said.done_at} {said.method} {said.messages}"
-    return Taken((await _merge_asked(agent, said.order_id, {"attested": [word]}),))
+    return Taken((_note_word(agent, said.order_id, held, word),))
 
 
 async def list_orders(agent: Agent, case: CaseRef | None = None) -> list[Order]:
@@ -164,14 +143,8 @@ async def list_orders(agent: Agent, case: CaseRef | None = None) -> list[Order]:
 
 async def go_on(agent: Agent) -> list[QuietwayError]:
     """Carry out what partners ordered, and chase who is silent about this agency's orders."""
-    arrived = frozenset(agent.held_back.arrived)
-    for row in await agent.store.scan(OWED):
-        agency, held = AgencyId(row.key[:16]), Fields(row.value)
-        pair = CaseRef(held.raw("case")), agency
-        came = pair in arrived and pair in agent.held_back.pairs
-        if came or held.text("method") in {"", "held_legal"}:
-            await _carry_out(agent, row.key, held, came=came)
-    agent.held_back.arrived -= arrived
+    await purge_what_is_owed(agent)
+    await _tidy(agent)
     for order in await list_orders(agent):
         if order.state in {"due", "escalate"}:
             await _chase(agent, order)
@@ -187,103 +160,54 @@ def find_recipient(agent: Agent, told: Told) -> AgencyId | None:
     return found[0] if found else None
 
 
-async def _do_at_once(agent: Agent) -> None:
-    await go_on(agent)
-
-
-def _conversation_of(told: Told) -> ConversationId:
-    assert told.kept is not None  # noqa: S101 - what is heeded is kept as it came
-    return ConversationId.from_text(told.kept.text("conversation"))
-
-
-async def _without_answer(agent: Agent, key: bytes) -> bytes:
-    held = Fields(await agent.store.read(OWED, key) or b"{}")
-    return _write_owed(held, method="")
-
-
-def _write_owed(held: Fields, *, method: str, shredding: int = 0) -> bytes:
-    return write_row(
-        shredding=shredding,
-        case=held.raw("case"),
-        called=held.raw("called"),
-        conversation=held.raw("conversation"),
-        targets=list(held.texts("targets")),
-        method=method,
-    )
-
-
-async def _carry_out(agent: Agent, key: bytes, held: Fields, *, came: bool) -> None:
-    agency, order_id = AgencyId(key[:16]), key[16:]
-    targets = {decode_base64(text) for text in held.texts("targets")}
-    about = [
-        message
-        for message in await list_about(agent, CaseRef(held.raw("case")))
-        if message.received
-        and message.agency == agency
-        and (not targets or (message.message_id and message.message_id.value in targets))
+def _list_casework(agent: Agent, agency: AgencyId) -> list[str]:
+    receivers = find_receivers(RollbackOrder.model_construct())
+    return [
+        str(held.device)
+        for held in agent.directory.devices_of(agency)
+        if is_among(held.roles, receivers)
     ]
-    owners = await held_owners(agent)
-    kept = [message for message in about if _is_kept(message, CaseRef(held.raw("case")), owners)]
-    gone = [message for message in about if message not in kept]
-    aside = [] if kept else await _find_aside(agent, CaseRef(held.raw("case")), agency)
-    deletes = [*(Delete(MESSAGE, message.key) for message in gone), *aside]
-    # Cut off after its keys were destroyed, only this is left to say how many there were.
-    shredded = 0 if kept or gone else held.number("shredding")
-    method = "held_legal" if kept else ("delete" if gone else "not_held")
-    # How she may be reached lies in the row of consent too, and that is under no record key.
-    beside = any(isinstance(held.content, ConsentPreferences) for held in gone)
-    if gone and not kept and not beside:
-        shredding = _write_owed(held, method="", shredding=len(gone))
-        await agent.settle(also=[Put(OWED, key, shredding)])
-        if await agent.shred([(row.kind, row.key) for row in deletes]):
-            shredded, deletes = len(gone), []
-    if shredded:
-        method = "crypto_shred"
-    if not gone and (came or method == held.text("method")):
-        return
-    said = PurgeAttestation(
-        case_ref=CaseRef(held.raw("called")),
-        order_id=order_id,
-        done_at=agent.clock.now(),
-        method=method,
-        messages=shredded or len(kept or gone),
-    )
-    composed = compose_word(agent, said, agency, ConversationId(held.raw("conversation")))
-    done = Put(OWED, key, _write_owed(held, method=method))
-    async with agent.consent_turn:
-        row = await _forget_preferences(agent, CaseRef(held.raw("case")), agency, gone, targets)
-        await agent.settle(composed, also=[*deletes, *([] if kept else [row]), done])
-    await agent.send_what_waits()
 
 
-async def _forget_preferences(
-    agent: Agent,
-    case: CaseRef,
-    agency: AgencyId,
-    gone: Iterable[StoredMessage],
-    targets: Collection[bytes],
-) -> Put:
-    """Give the row of consent without what it holds of the messages that are deleted."""
-    said = [held.content for held in gone if isinstance(held.content, ConsentPreferences)]
-    nonces = {held.nonce for held in said} if targets else None
-    known = await find_consents(agent.store, case, agency)
-    return write_consents(case, agency, forget_preferences(known, nonces))
+async def _tidy(agent: Agent) -> None:
+    """Ask newcomers too until an order is due; let go of words about orders that never came."""
+    writes: list[Put | Delete] = []
+    now = agent.clock.now()
+    for row in await agent.store.scan(ASKED):
+        held = Fields(row.value)
+        if held.raw("case"):
+            devices = _list_casework(agent, AgencyId(held.raw("agency")))
+            if now < held.number("due") and not set(devices) <= set(held.texts("devices")):
+                known = sorted({*held.texts("devices"), *devices})
+                fields = {**_read_asked(held), "devices": known}
+                writes.append(Put(ASKED, row.key, write_row(**fields)))
+        elif held.number("at") + WAITED_FOR_MS <= now:
+            writes.append(Delete(ASKED, row.key))
+    if writes:
+        await agent.settle(also=writes)
 
 
-async def _find_aside(agent: Agent, case: CaseRef, agency: AgencyId) -> list[Delete]:
-    """Find what that agency said of the case and what was kept aside: evidence, quarantine."""
-    found: list[Delete] = []
-    for kind in (EVIDENCE, QUARANTINE):
-        for row in await agent.store.scan(kind):
-            message = read_message(row)
-            content = agent.cases.translate(message.content, agency)
-            if message.agency == agency and getattr(content, "case_ref", None) == case:
-                found.append(Delete(kind, row.key))
-    return found
+async def _may_come(agent: Agent, agency: AgencyId) -> bool:
+    """Say whether an attestation may be about a colleague's order that is not known here yet."""
+    if not list_colleagues(agent):
+        return False
+    waiting = [Fields(row.value) for row in await agent.store.scan(ASKED)]
+    named = [held for held in waiting if not held.raw("case") and held.raw("by") == agency.value]
+    return len(named) < MOST_UNKNOWN
 
 
-def _is_kept(message: StoredMessage, case: CaseRef, owners: frozenset[bytes]) -> bool:
-    return own(case) in owners or own_conversation(message.conversation) in owners
+def _note_word(agent: Agent, order_id: bytes, held: Fields, word: str) -> Put:
+    """Give an order's row with what a device attests: one word of each device."""
+    fields = _read_asked(held)
+    by, device, _, method, _ = word.split(" ")
+    known = {tuple(text.split(" ")[:2]): text for text in held.texts("attested")}
+    if method != "not_held" or (by, device) not in known:
+        # Asked again, it holds nothing any more because it deleted it: that word stays.
+        known[by, device] = word
+    fields["attested"] = list(known.values())
+    if not held.raw("case"):
+        fields |= {"by": AgencyId.from_text(by).value, "at": agent.clock.now()}
+    return Put(ASKED, order_id, write_row(**fields))
 
 
 async def _chase(agent: Agent, order: Order) -> None:
@@ -306,13 +230,10 @@ async def _chase(agent: Agent, order: Order) -> None:
 
 async def _merge_asked(agent: Agent, order_id: bytes, fields: Mapping[str, object]) -> Put:
     held = Fields(await agent.store.read(ASKED, order_id) or b"{}")
-    former = _read_asked(held)
-    words = fields.get("attested", [])
-    assert isinstance(words, list)  # noqa: S101 - of this file's own making
-    known = held.texts("attested")
-    attested = [*known, *(word for word in words if word not in known)]
+    # A word that came before the colleague's order has its own time.
+    former = _read_asked(held) if held.raw("case") else {"attested": list(held.texts("attested"))}
     kept = {name: value for name, value in former.items() if value}
-    return Put(ASKED, order_id, write_row(**{**fields, **kept, "attested": attested}))
+    return Put(ASKED, order_id, write_row(**{**fields, **kept}))
 
 
 def _read_asked(held: Fields) -> dict[str, object]:

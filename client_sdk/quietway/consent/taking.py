@@ -8,18 +8,15 @@ Spec: docs/spec/consent.md, "What counts".
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from quietway.consent.catching_up import note_said
 from quietway.consent.changing import merge_in
 from quietway.consent.rollback import find_recipient, take_attestation, take_order
-from quietway.consents import Consents, learn
+from quietway.consents import ConsentContent, Consents, learn, name_version
 from quietway.own.taken import Taken
-from quietway_schemas.content.consent import (
-    ConsentPreferences,
-    ConsentWindow,
-    Release,
-    Withdrawal,
-)
+from quietway_schemas.content.consent import Release
 
 if TYPE_CHECKING:
     from quietway.agent import Agent
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 async def take_consent(agent: Agent, told: Told) -> Taken:
     """Take in a version of a release, a stop, a window, or how a survivor may be reached."""
     content, mine = told.content, agent.keyring.agency
-    assert isinstance(content, Release | Withdrawal | ConsentWindow | ConsentPreferences)  # noqa: S101 - the table says so
+    assert isinstance(content, ConsentContent)  # noqa: S101 - the table says so
     by_us = told.agency == mine
     partner = find_recipient(agent, told) if by_us else told.agency
     if partner is None:
@@ -39,12 +36,17 @@ async def take_consent(agent: Agent, told: Told) -> Taken:
     case = agent.cases.own_case(content.case_ref, partner)
     # A device that was linked while a partner's word was on its way is not among those told of it.
     learned = learn(Consents(), content, by_us=by_us)
-    return await merge_in(agent, case, partner, learned, share=not by_us)
+    taken = await merge_in(agent, case, partner, learned, share=not by_us)
+    if not by_us:
+        return taken
+    # A colleague told the partner: nobody else has to.
+    return replace(taken, writes=(note_said(case, partner, name_version(content)),))
 
 
 TAKERS: Final[dict[str, Taker]] = {
     "consent.amend": take_consent,
     "consent.grant": take_consent,
+    "consent.lift": take_consent,
     "consent.pause": take_consent,
     "consent.preferences": take_consent,
     "consent.resume": take_consent,

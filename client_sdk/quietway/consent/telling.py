@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from quietway.engine.inputs import Compose
+from quietway.own.proposals import find_certificate
 from quietway.own.telling import BOARD
 from quietway.ports import Put
+from quietway_schemas.content.consent import RollbackOrder
 from quietway_schemas.content.registry import encode_content, find_class
+from quietway_schemas.content.roles import find_receivers, is_among
 from quietway_schemas.ids import ConversationId
 
 if TYPE_CHECKING:
@@ -37,6 +40,13 @@ def compose_word(
         class_=find_class(content),
         content=encode_content(content),
     )
+
+
+def is_casework(agent: Agent) -> bool:
+    """Say whether this device is one that partners' words of consent are said to."""
+    certified = find_certificate(agent, agent.keyring.device)
+    receivers = find_receivers(RollbackOrder.model_construct())
+    return certified is not None and is_among(certified.roles, receivers)
 
 
 async def find_talk(agent: Agent, case: CaseRef, agency: AgencyId) -> ConversationId:

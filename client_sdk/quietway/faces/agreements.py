@@ -239,6 +239,8 @@ class AsyncAgreements:
         async with self._agent.taking_in:
             await carry_out(self._agent, keep_end(self._agent, ended))
         await self._say(found, [ended])
+        # What waits on it, or was not fetched, is asked back now.
+        await self._agent.send_what_waits()
         return self._report(self._agent.agreements.find(found.hash))
 
     async def list(self) -> list[AgreementReport]:

@@ -16,8 +16,9 @@ from quietway.attaching.sending import Uploads
 from quietway.attaching.transfer import Attachment
 from quietway.attaching.upload import Copy, Upload
 from quietway.errors import ContentRefused, NotFound
-from quietway.faces.saying import find_alias, saying_refusals
+from quietway.faces.saying import saying_refusals
 from quietway.history import list_tagged
+from quietway.naming import find_alias
 from quietway.roles import keep_readable
 from quietway.speaking import check_allowed, find_agencies
 from quietway.standing import OF_ANY_FILE, own_message

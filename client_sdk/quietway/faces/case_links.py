@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quietway.faces.casework import ID_BYTES, say_of_case
-from quietway.faces.saying import find_alias
+from quietway.naming import find_alias
 from quietway.speaking import check_allowed
 from quietway_schemas.content.case import CaseLink
 

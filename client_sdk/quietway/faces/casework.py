@@ -20,8 +20,8 @@ from quietway.errors import (
     PartnerPaused,
     RoleRefused,
 )
-from quietway.faces.saying import find_alias
 from quietway.history import list_messages
+from quietway.naming import find_alias
 from quietway.ports import Put
 from quietway.roles import keep_readable, my_roles
 from quietway.speaking import check_allowed, find_agencies, list_partners, speak

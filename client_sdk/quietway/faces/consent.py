@@ -7,40 +7,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from quietway.cases import make_alias
-from quietway.consent.asking import ask
 from quietway.consent.data_use import (
     DataUse,
     acknowledge_data_use,
     adopt_data_use,
     find_data_use,
 )
-from quietway.consent.deciding import (
-    NONCE_BYTES,
-    ConsentReport,
-    Place,
-    check_may_grant,
-    decide,
-    find_release,
-    find_told,
-    name_stopped,
-    name_undone,
-    note_preferences,
-)
+from quietway.consent.deciding import NONCE_BYTES, ConsentReport
 from quietway.consent.disclosures import list_disclosures, record_ground
 from quietway.consent.preview import list_told
+from quietway.consent.releasing import (
+    Terms,
+    grant_release,
+    lift_pause,
+    open_window,
+    say_release,
+    sort_codes,
+)
 from quietway.consent.reminding import check_touchpoint, list_reminders
 from quietway.consent.report import make_report, make_summary
 from quietway.consent.rollback import list_orders
 from quietway.consent.showing import show_case
+from quietway.consent.stopping import stop_sharing
 from quietway.errors import ContentRefused
-from quietway.faces.saying import find_alias, saying_refusals
-from quietway.own.telling import list_colleagues
-from quietway.policy.absolute import Stance
+from quietway.faces.preferring import say_preferences
+from quietway.faces.saying import saying_refusals
 from quietway.policy.categories import BY_LAW
-from quietway.speaking import check_roles, find_agencies, find_partner, speak
+from quietway.speaking import check_roles, find_agencies, find_partner
 from quietway_schemas.content.consent import (
-    USUAL_RELEASE_MS,
     ConsentAmend,
     ConsentGrant,
     ConsentPause,
@@ -48,7 +42,6 @@ from quietway_schemas.content.consent import (
     ConsentResume,
     ConsentRevoke,
     ConsentWindow,
-    InformedItems,
 )
 
 if TYPE_CHECKING:
@@ -62,16 +55,11 @@ if TYPE_CHECKING:
     from quietway.consent.report import DisclosureReport
     from quietway.consent.rollback import Order
     from quietway.consent.showing import CaseConsent
-    from quietway.consents import Consents
     from quietway.reports import Sent
     from quietway.speaking import Addressee
     from quietway_schemas.content.base import ContentModel
-    from quietway_schemas.content.consent import Release, Withdrawal
     from quietway_schemas.ids import AgencyId, CaseRef
     from quietway_schemas.instants import Instant
-
-_ITEMS: Final = tuple(InformedItems.model_fields)
-"""What a survivor is told before she signs: all of it."""
 
 
 class AsyncConsent:
@@ -122,39 +110,24 @@ class AsyncConsent:
             ContentRefused: A rule of the dictionary forbids it, or it was revoked. Nothing counts.
             UnknownPartner: It is for nobody you are a partner of.
         """
-        missing = [item for item in _ITEMS if item not in informed]
-        if missing:
-            raise ContentRefused("informed", f"lacks {', '.join(missing)}: tell her, then record.")
-        place, now = await self._find_place(case, to), self._agent.clock.now()
-        start = now if not_before is None else not_before
-        consent_id = self._agent.entropy.draw(NONCE_BYTES)
-
-        def make(known: Consents) -> ConsentGrant:
-            check_may_grant(known, None, again=again)
-            return ConsentGrant(
-                case_ref=place.alias,
-                consent_id=consent_id,
-                recipient=place.agency,
-                scopes=_sort(scopes),
-                data_categories=_sort(categories),
-                purposes=_sort(purposes),
-                circumstances=_sort(circumstances),
-                form=form,
-                informed_items=InformedItems(**dict.fromkeys(_ITEMS, True)),
-                not_before=start,
-                expires=start + USUAL_RELEASE_MS if expires is None else expires,
-                signed_by=signed_by,
-                language=language,
-                interpreter_used=interpreter_used,
-                witness=witness,
-                effective_at=now,
-                nonce=self._agent.entropy.draw(NONCE_BYTES),
-                supersedes=name_undone(known, consent_id),
-            )
-
-        check_roles(self._agent, ConsentGrant.model_construct(), (place.agency,))
+        terms = Terms(
+            categories=categories,
+            purposes=purposes,
+            scopes=scopes,
+            circumstances=circumstances,
+            form=form,
+            signed_by=signed_by,
+            language=language,
+            interpreter_used=interpreter_used,
+            witness=witness,
+            not_before=not_before,
+            expires=expires,
+        )
+        agency = self._find(to, ConsentGrant)
         with saying_refusals():
-            return await decide(self._agent, place, make)
+            return await grant_release(
+                self._agent, case, agency, terms, informed=informed, again=again
+            )
 
     async def amend(
         self,
@@ -175,7 +148,11 @@ class AsyncConsent:
         Raises:
             ContentRefused: A rule forbids it, or there is no such release. Nothing changed.
         """
-        return await self._say_release(ConsentAmend, case, to, consent_id, changed, again=False)
+        agency = self._find(to, ConsentAmend)
+        with saying_refusals():
+            return await say_release(
+                self._agent, ConsentAmend, case, agency, consent_id, changed=changed, again=False
+            )
 
     async def resume(
         self,
@@ -190,20 +167,24 @@ class AsyncConsent:
         Args:
             case: Of which case.
             to: The partner.
-            consent_id: Which release; every one whose terms are here where it is None.
+            consent_id: Which release; every one whose terms are here where it is None. Where there
+                is none at all, the pause is lifted by itself.
             again: True where she decided anew after she had revoked it.
 
         Raises:
-            ContentRefused: There is no release to resume: record one with `grant`.
+            ContentRefused: There is no release to resume and no pause to lift: record a release
+                with `grant`.
         """
-        place = await self._find_place(case, to)
-        known = (await show_case(self._agent, case)).find(place.agency)
+        agent, agency = self._agent, self._find(to, ConsentResume)
+        known = (await show_case(agent, case)).find(agency)
         ids = [consent_id] if consent_id else ([] if known is None else known.consent_ids)
-        if not ids:
-            raise ContentRefused("case", "has no release to resume: record one with `grant`.")
-        return [
-            await self._say_release(ConsentResume, case, to, each, {}, again=again) for each in ids
-        ]
+        with saying_refusals():
+            if not ids:
+                return [await lift_pause(agent, case, agency)]
+            return [
+                await say_release(agent, ConsentResume, case, agency, each, changed={}, again=again)
+                for each in ids
+            ]
 
     async def window(
         self,
@@ -221,23 +202,18 @@ class AsyncConsent:
         Raises:
             ContentRefused: A rule forbids it, or there is no such release. Nothing changed.
         """
-        place = await self._find_place(case, to)
-        start = self._agent.clock.now() if opens is None else opens
-
-        def make(known: Consents) -> ConsentWindow:
-            find_release(known, consent_id)
-            return ConsentWindow(
-                case_ref=place.alias,
-                consent_id=consent_id,
-                opens=start,
-                closes=closes,
-                added_categories=_sort(categories),
-                circumstance=circumstance,
-                nonce=self._agent.entropy.draw(NONCE_BYTES),
-            )
-
+        agency = self._find(to, ConsentWindow)
         with saying_refusals():
-            return await decide(self._agent, place, make)
+            return await open_window(
+                self._agent,
+                case,
+                agency,
+                consent_id,
+                categories=categories,
+                opens=opens,
+                closes=closes,
+                circumstance=circumstance,
+            )
 
     async def pause(
         self,
@@ -259,6 +235,9 @@ class AsyncConsent:
 
         Returns:
             One report for each partner. It counts here at once, whether or not they can be told.
+
+        Raises:
+            NotFound: Nothing is known of such a case here, and no colleague could know of it.
         """
         return await self._stop(ConsentPause, case, agency, consent_id, method, reason_code)
 
@@ -296,13 +275,14 @@ class AsyncConsent:
             NotPermitted: No release for that partner covers `contact`.
             ContentRefused: A rule forbids it.
         """
-        place = await self._find_place(case, to)
-        known = (await show_case(self._agent, case)).find(place.agency)
-        with saying_refusals():
-            content = ConsentPreferences(
-                case_ref=place.alias,
-                safe_channels=_sort(safe_channels),
-                unsafe_channels=_sort(unsafe_channels),
+        agency = self._find(to, ConsentPreferences)
+        known = (await show_case(self._agent, case)).find(agency)
+
+        def make(alias: CaseRef) -> ConsentPreferences:
+            return ConsentPreferences(
+                case_ref=alias,
+                safe_channels=sort_codes(safe_channels),
+                unsafe_channels=sort_codes(unsafe_channels),
                 safe_hours=safe_hours,
                 voicemail_ok=voicemail_ok,
                 text_ok=text_ok,
@@ -311,12 +291,9 @@ class AsyncConsent:
                 nonce=self._agent.entropy.draw(NONCE_BYTES),
                 supersedes=() if known is None else known.preference_names,
             )
-        async with self._agent.consent_turn:
-            # As it will travel: its name is that of the whole.
-            said = (await ask(self._agent, content, place.agency)).content
-        sent = await speak(self._agent, said, to=[place.agency])
-        await note_preferences(self._agent, place, said)
-        return sent
+
+        with saying_refusals():
+            return await say_preferences(self._agent, case, agency, make)
 
     async def show(self, case: CaseRef) -> CaseConsent:
         """Show what counts for a case: by partner, with releases, ends, and what is held back."""
@@ -426,38 +403,11 @@ class AsyncConsent:
         """
         return check_touchpoint(name, language)
 
-    async def _find_place(self, case: CaseRef, to: Addressee) -> Place:
+    def _find(self, to: Addressee, kind: type[ContentModel]) -> AgencyId:
+        """Find a partner that this device may say such a word to."""
         agency = find_partner(self._agent, to).agency_id
-        return Place(case, agency, await find_alias(self._agent, case, agency))
-
-    async def _say_release(
-        self,
-        kind: type[ConsentAmend | ConsentResume],
-        case: CaseRef,
-        to: Addressee,
-        consent_id: bytes,
-        changed: dict[str, object],
-        *,
-        again: bool,
-    ) -> ConsentReport:
-        place = await self._find_place(case, to)
-
-        def make(known: Consents) -> Release:
-            check_may_grant(known, consent_id, again=again)
-            terms = find_release(known, consent_id)
-            fields = {name: getattr(terms, name) for name in type(terms).model_fields}
-            fields |= {name: _as_field(value) for name, value in changed.items()}
-            fields |= {
-                "type": kind.model_fields["type"].default,
-                "effective_at": self._agent.clock.now(),
-                "nonce": self._agent.entropy.draw(NONCE_BYTES),
-                "supersedes": name_undone(known, consent_id),
-            }
-            return kind(**fields)
-
-        check_roles(self._agent, kind.model_construct(), (place.agency,))
-        with saying_refusals():
-            return await decide(self._agent, place, make)
+        check_roles(self._agent, kind.model_construct(), (agency,))
+        return agency
 
     async def _stop(
         self,
@@ -468,50 +418,17 @@ class AsyncConsent:
         method: str,
         reason_code: str | None,
     ) -> list[ConsentReport]:
-        agent = self._agent
-        circle = await find_told(agent, case)
-        named = self._find_stopped(circle) if agency is None else find_agencies(agent, agency)
-        stance = Stance.PAUSED if kind is ConsentPause else Stance.ENDED
-        reports = []
-        for each in named:
-            # Who was never told gets no name for it either; so it counts as told of nothing later.
-            alias = (
-                await find_alias(agent, case, each)
-                if each in circle
-                else make_alias(case, each, agent.keyring.agency_secret)
+        named = None if agency is None else find_agencies(self._agent, agency)
+        with saying_refusals():
+            return await stop_sharing(
+                self._agent,
+                kind,
+                case,
+                named,
+                consent_id=consent_id,
+                method=method,
+                reason_code=reason_code,
             )
-            place = Place(case, each, alias)
-
-            def make(known: Consents, place: Place = place) -> Withdrawal:
-                return kind(
-                    case_ref=place.alias,
-                    consent_id=consent_id,
-                    effective_at=agent.clock.now(),
-                    method=method,
-                    reason_code=reason_code,
-                    nonce=agent.entropy.draw(NONCE_BYTES),
-                    supersedes=name_stopped(known, consent_id, stance),
-                )
-
-            with saying_refusals():
-                ends, told = stance is Stance.ENDED, each in circle
-                report = await decide(agent, place, make, rollback=ends, tell=told)
-            if told or agency is not None:
-                reports.append(report)
-        return reports
-
-    def _find_stopped(self, circle: tuple[AgencyId, ...]) -> tuple[AgencyId, ...]:
-        """Find whom a stop with everybody is about: a colleague may have told others meanwhile."""
-        others = self._agent.lanes.partners if list_colleagues(self._agent) else ()
-        return tuple(sorted({*circle, *others}))
 
 
 _MOST_REFERENCE: Final = 120
-
-
-def _sort(codes: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(codes)))
-
-
-def _as_field(value: object) -> object:
-    return _sort(value) if isinstance(value, list | set | frozenset | tuple) else value

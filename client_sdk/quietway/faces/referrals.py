@@ -12,8 +12,9 @@ from quietway.calendars import read_agencies
 from quietway.errors import ContentRefused, NotFound
 from quietway.faces.referring import Request, build_packet, count_feedback, find_warnings
 from quietway.faces.routing import Choice, find_referral, name_case, route_referral
-from quietway.faces.saying import find_alias, saying_refusals
+from quietway.faces.saying import saying_refusals
 from quietway.history import list_messages, list_tagged
+from quietway.naming import find_alias
 from quietway.roles import keep_readable
 from quietway.speaking import find_partner, speak
 from quietway.standing import OF_ANY_REFERRAL

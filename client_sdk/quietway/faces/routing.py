@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from quietway.calendars import read_agencies
 from quietway.errors import ContentRefused
 from quietway.faces.referring import count_feedback
-from quietway.faces.saying import find_alias, saying_refusals
+from quietway.faces.saying import saying_refusals
 from quietway.history import list_messages
+from quietway.naming import find_alias
 from quietway.roles import keep_readable
 from quietway.speaking import speak
 from quietway.views.referrals import fold_referrals

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from quietway.errors import NotFound, SnapshotRefused
-from quietway.history import list_as_said
+from quietway.history import is_held_back, list_as_said, show_message
 from quietway.own.proposals import find_certificate, find_ops_list
 from quietway.own.snapshot_form import digest_snapshot, gather_snapshot
 from quietway.own.snapshot_rows import (
@@ -44,7 +44,13 @@ async def offer_snapshot(agent: Agent, device: DeviceId, key: SigningKey | None)
         raise NotFound(str(device), "quietway device list")
     check_giver(agent, new)
     me, now = agent.keyring.agency, agent.clock.now()
-    gathered = gather_snapshot(await list_as_said(agent), me=me, roles=new.roles, now=now)
+    # What a partner stopped is given to nobody.
+    shown = [
+        held
+        for held in await list_as_said(agent)
+        if not is_held_back(agent, show_message(agent, held))
+    ]
+    gathered = gather_snapshot(shown, me=me, roles=new.roles, now=now)
     snapshot_id = agent.entropy.draw(_ID_BYTES)
     offer = AgencySnapshotOffer(
         snapshot_id=snapshot_id,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.engine.codec import write_row
 from quietway.own.lane_rows import LANE_ROTATED, keep_old_lanes, name_secret
+from quietway.own.naming_key import keep_naming_key
 from quietway.own.sharing import read_secret_time, write_secret
 from quietway.own.standing import ROTATING, STANDING
 from quietway.ports import Delete, Put
@@ -75,6 +76,7 @@ async def go_on_rotating(agent: Agent) -> None:
     secret = await agent.store.read(STANDING, ROTATING)
     if secret is None:
         return
+    await keep_naming_key(agent)
     agent.keyring.take_agency_secret(secret)
     await agent.settle(also=[Delete(STANDING, ROTATING)])
 

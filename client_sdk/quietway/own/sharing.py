@@ -25,6 +25,12 @@ from quietway.own.lane_rows import (
     LANE_ROTATED,
     keep_old_lanes,
 )
+from quietway.own.naming_key import (
+    NAMING_KEY,
+    NAMING_KEY_BYTES,
+    find_naming_key,
+    write_naming_key,
+)
 from quietway.own.standing import AWAITS_SECRET, ROTATING, STANDING, check_secret
 from quietway.own.taken import Taken
 from quietway.own.telling import list_colleagues, tell_own
@@ -58,6 +64,7 @@ _Kind = Literal[
     "lane_cut",
     "lane_granted",
     "lane_rotated",
+    "naming_key",
     "partner",
 ]
 _TABLES: Final[dict[_Kind, str]] = {
@@ -71,8 +78,11 @@ _TABLES: Final[dict[_Kind, str]] = {
 }
 _CONSENT: Final = "consent"
 """Not among the tables: of two writings of it none is later, they are put together."""
+_TOLD_WITH_ALL: Final = 1
+"""The time of what a new device is told of consent: it was not decided then."""
 _AGENCY: Final = "agency_secret"
 _AGENCY_BYTES: Final = 32
+_NAMING: Final = "naming_key"
 _ID_BYTES: Final = 16
 _MOST_PART_BYTES: Final = MOST_ROW_BYTES - 64
 
@@ -124,6 +134,8 @@ async def gather_shared(agent: Agent) -> list[AgencyShared]:
     }
     secret = agent.keyring.agency_secret.reveal()
     rows = [SharedRow(kind=_AGENCY, key=b"", value=secret, at=stamps.get(_name(_AGENCY, b""), 1))]
+    key = await find_naming_key(agent)
+    rows.append(SharedRow(kind=_NAMING, key=b"", value=key.reveal(), at=_TOLD_WITH_ALL))
     for kind, table in _TABLES.items():
         rows += [
             SharedRow(
@@ -132,7 +144,7 @@ async def gather_shared(agent: Agent) -> list[AgencyShared]:
             for row in await agent.store.scan(table)
         ]
     for row in await agent.store.scan(CONSENT):
-        rows += _share_consents(row, at=1)
+        rows += _share_consents(row, at=_TOLD_WITH_ALL)
     return _pack(rows)
 
 
@@ -199,13 +211,17 @@ async def take_shared(agent: Agent, told: Told, content: AgencyShared) -> Taken:
 
 async def _take_consents(agent: Agent, row: SharedRow) -> Taken:
     case, agency = CaseRef(row.key[:_ID_BYTES]), AgencyId(row.key[_ID_BYTES:])
-    return await agent.learn_consents(case, agency, read_consents(row.value))
+    known = read_consents(row.value)
+    return await agent.learn_consents(case, agency, known, lately=row.at > _TOLD_WITH_ALL)
 
 
 async def _is_later(agent: Agent, row: SharedRow) -> bool:
     stamp = int.from_bytes(
         await agent.store.read(SHARED_AT, _name(row.kind, row.key)) or b"", "big"
     )
+    if row.kind == _NAMING:
+        # The first one counts for good.
+        return await agent.store.read(STANDING, NAMING_KEY) is None
     if row.kind == _AGENCY and row.at == stamp and not agent.standing.awaits_secret:
         # Two devices drew one in the same moment: all of them take the greater.
         return row.value > agent.keyring.agency_secret.reveal()
@@ -250,12 +266,20 @@ def _read(agent: Agent, row: SharedRow, told: Told) -> Callable[[], Awaitable[No
                 raise ValueError("does not have the right number of bytes")
             Fields(row.value)
             return _remember_nothing
+        case "naming_key":
+            _check_alone(row, NAMING_KEY_BYTES)
+            return _remember_nothing
         case "consent":
             raise ValueError("is put together, and not replaced")
         case "agency_secret":
-            if len(row.value) != _AGENCY_BYTES or row.key:
-                raise ValueError("does not have the right number of bytes")
+            _check_alone(row, _AGENCY_BYTES)
             return partial(_remember_secret, agent)
+
+
+def _check_alone(row: SharedRow, length: int) -> None:
+    """Demand that a row of which there is one has so many bytes."""
+    if len(row.value) != length or row.key:
+        raise ValueError("does not have the right number of bytes")
 
 
 async def _remember_partner(agent: Agent, record: PartnerRecord) -> None:
@@ -280,6 +304,8 @@ async def _remember_nothing() -> None:
 def _puts(row: SharedRow) -> list[Put | Delete]:
     if row.kind == _AGENCY:
         return [Delete(STANDING, AWAITS_SECRET), Put(STANDING, ROTATING, row.value)]
+    if row.kind == _NAMING:
+        return [write_naming_key(row.value)]
     return [Put(_TABLES[row.kind], row.key, row.value)]
 
 

@@ -127,6 +127,11 @@ def read_snapshot(raw: bytes, *, roles: Sequence[str]) -> tuple[SnapshotItem, ..
     return items
 
 
+def read_items(raw: bytes) -> tuple[SnapshotItem, ...]:
+    """Read a snapshot that this device gathered itself."""
+    return SnapshotText.from_canonical(raw, max_bytes=MOST_BYTES).items
+
+
 def may_receive(roles: Sequence[str], content: ContentModel) -> bool:
     """Say whether a device with these roles may know this: its giver may not have asked."""
     return is_among(roles, find_receivers(content))

@@ -20,7 +20,7 @@ from quietway.engine.codec import Fields, write_row
 from quietway.errors import MembershipError, QuietwayError, SnapshotRefused
 from quietway.events import DeadLettered, SnapshotOffered, SnapshotTaken
 from quietway.own.proposals import find_certificate, find_ops_list
-from quietway.own.snapshot_form import digest_snapshot, read_snapshot
+from quietway.own.snapshot_form import digest_snapshot, read_items, read_snapshot
 from quietway.own.standing import AWAITS_SNAPSHOT, STANDING
 from quietway.own.taken import Taken
 from quietway.own.telling import tell_own
@@ -28,6 +28,7 @@ from quietway.ports import Delete, Put, Shelf
 from quietway.records import MESSAGE, SNAPSHOT, tag_shelf
 from quietway.retention import choose_shelf
 from quietway.sealing import BAD_CONTENT
+from quietway.talked import Talked, find_case
 from quietway_crypto.encoding import TAG_SNAPSHOT
 from quietway_crypto.errors import CryptoError
 from quietway_crypto.signing import verify
@@ -42,6 +43,8 @@ from quietway_schemas.ids import AgencyId, ConversationId, DeviceId
 from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from quietway.agent import Agent
     from quietway.events import Event
     from quietway.own.taken import Told
@@ -109,6 +112,21 @@ async def drop_old(agent: Agent) -> tuple[Delete, ...]:
     return tuple(
         Delete(SNAPSHOT, row.key) for row in rows if row.key[:_ID_BYTES] in offered - lasting
     )
+
+
+async def drop_holding(agent: Agent, messages: Collection[bytes]) -> list[Delete]:
+    """Give the rows of snapshots that wait for approval and hold one of these messages.
+
+    What was approved can't be given with less in it: it is gathered and offered anew.
+    """
+    rows = await agent.store.scan(SNAPSHOT)
+    holding = {
+        row.key[:_ID_BYTES]
+        for row in rows
+        if row.key[_ID_BYTES:] == _GIVEN
+        and any(held.message.value in messages for held in read_items(row.value))
+    }
+    return [Delete(SNAPSHOT, row.key) for row in rows if row.key[:_ID_BYTES] in holding]
 
 
 async def take_snapshot(agent: Agent, told: Told, content: SnapshotContent) -> Taken:
@@ -260,10 +278,25 @@ async def _take_when_whole(
     own = agent.keyring.agency
     puts = [_to_message(item, own) for item in items if item.message.value not in known]
     gone = [Delete(SNAPSHOT, snapshot_id + key) for key in rows]
+    for item in items:
+        puts += await _note_talk(agent, item)
     await agent.settle(also=[*puts, *gone, Delete(STANDING, AWAITS_SNAPSHOT)])
     agent.standing.awaits_snapshot = False
     await agent.remember_held_back()
+    # It may have been gathered before something of it was ordered away: that is looked after now.
+    agent.held_back.look_again()
     agent.tell(SnapshotTaken(snapshot_id, len(items)))
+
+
+async def _note_talk(agent: Agent, item: SnapshotItem) -> list[Put]:
+    """Give the row by which a conversation that came with it is about its case for good."""
+    called = find_case(item.content)
+    if called is None:
+        return []
+    own = agent.keyring.agency
+    others = item.to if item.agency == own else (item.agency,)
+    found = [Talked(called, other, item.agency != own) for other in others]
+    return await agent.talked.note(agent.store, item.conversation, found)
 
 
 def _own_roles(agent: Agent) -> tuple[str, ...]:

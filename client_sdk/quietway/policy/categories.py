@@ -31,6 +31,7 @@ WORD_KINDS: Final = frozenset(
     {
         "consent.amend",
         "consent.grant",
+        "consent.lift",
         "consent.pause",
         "consent.resume",
         "consent.revoke",

@@ -98,6 +98,25 @@ class Release:
         """Say whether it is live, and grants all that is asked."""
         return self.is_live(question.now) and not self.list_uncovered(question)
 
+    def grants_all_of(self, other: Release) -> bool:
+        """Say whether it grants whatever another state of it grants, and for as long."""
+        if other.stance is not Stance.GRANTED:
+            return True
+        in_all = self.circumstances is None or (
+            other.circumstances is not None and self.circumstances >= other.circumstances
+        )
+        windows = {held.name for held in self.windows}
+        return (
+            self.stance is Stance.GRANTED
+            and in_all
+            and self.scopes >= other.scopes
+            and self.categories >= other.categories
+            and self.purposes >= other.purposes
+            and self.opens <= other.opens
+            and (self.until or 0) >= (other.until or 0)
+            and windows >= {held.name for held in other.windows}
+        )
+
     def list_uncovered(self, question: Question) -> tuple[str, ...]:
         """Name the codes of a question that it does not grant, sorted, each once."""
         categories = self.categories.union(*(held.added for held in self._open_windows(question)))

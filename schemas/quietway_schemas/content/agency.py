@@ -41,6 +41,7 @@ class SharedRow(ContentPart):
         "lane_cut",
         "lane_granted",
         "lane_rotated",
+        "naming_key",
         "partner",
     ]
     key: Annotated[bytes, Base64(0, 64)]

@@ -129,6 +129,14 @@ class ConsentRevoke(Withdrawal):
     type: Literal["consent.revoke"] = "consent.revoke"
 
 
+class ConsentLift(AbsoluteOfCase):
+    """`consent.lift`: a pause of all of the case is over, and there is no release to resume."""
+
+    type: Literal["consent.lift"] = "consent.lift"
+    effective_at: Moment
+    method: _Method
+
+
 class ConsentWindow(AbsoluteOfCase):
     """`consent.window`: for a short time, these categories too."""
 

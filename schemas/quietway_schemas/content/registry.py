@@ -54,6 +54,7 @@ from quietway_schemas.content.case import (
 from quietway_schemas.content.consent import (
     ConsentAmend,
     ConsentGrant,
+    ConsentLift,
     ConsentPause,
     ConsentPreferences,
     ConsentResume,
@@ -140,6 +141,7 @@ _ROWS: Final = (
     ContentType("clarification.request", ClarificationRequest, EnvelopeClass.CASE),
     ContentType("consent.amend", ConsentAmend, EnvelopeClass.CASE),
     ContentType("consent.grant", ConsentGrant, EnvelopeClass.CASE),
+    ContentType("consent.lift", ConsentLift, EnvelopeClass.CASE),
     ContentType("consent.pause", ConsentPause, EnvelopeClass.CASE),
     ContentType("consent.preferences", ConsentPreferences, EnvelopeClass.CASE),
     ContentType("consent.resume", ConsentResume, EnvelopeClass.CASE),

@@ -95,6 +95,7 @@ ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
         "clarification.request": _CASEWORK,
         "consent.amend": _CASEWORK,
         "consent.grant": _CASEWORK,
+        "consent.lift": _CASEWORK,
         "consent.pause": _CASEWORK,
         "consent.preferences": _CASEWORK,
         "consent.resume": _CASEWORK,

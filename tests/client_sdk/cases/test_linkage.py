@@ -91,7 +91,7 @@ def test_two_agencies_that_lay_their_stores_side_by_side_find_no_identifier_in_c
 @pytest.mark.parametrize(
     ("defence", "instead"),
     [
-        ("quietway.faces.saying:make_alias", lambda case, *_: case),
+        ("quietway.naming:make_alias", lambda case, *_: case),
         ("quietway.views.values:is_known_to", lambda _version, _agencies: True),
     ],
 )

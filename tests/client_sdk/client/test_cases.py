@@ -44,7 +44,7 @@ async def test_control_with_one_reference_for_everyone_two_partners_can_join(
     agencies: Agencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A10: without aliases, both hold the same reference."""
-    without(monkeypatch, "quietway.faces.saying:make_alias", lambda case, *_: case)
+    without(monkeypatch, "quietway.naming:make_alias", lambda case, *_: case)
     shelter, hospital, police = await agencies.found_partners(SHELTER, HOSPITAL, POLICE)
     case = CaseRef(agencies.entropy.draw(16))
     await shelter.status.set("safety_plan_active", to=["MERCY", "CITYPD"], case_ref=case)

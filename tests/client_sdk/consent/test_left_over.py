@@ -72,7 +72,7 @@ async def test_without_that_the_row_of_consent_would_still_hold_it(
     def forget_nothing(known: Consents, _: Collection[bytes] | None) -> Consents:
         return known
 
-    without(monkeypatch, "quietway.consent.rollback:forget_preferences", forget_nothing)
+    without(monkeypatch, "quietway.consent.purging:forget_preferences", forget_nothing)
     assert await _holds_hours(await _revoke_after_it_arrived(agencies))
 
 
@@ -180,7 +180,12 @@ async def test_control_with_a_name_that_each_device_draws_something_is_left(
     def draw(*_: object) -> CaseRef:
         return CaseRef(agencies.entropy.draw(16))
 
-    without(monkeypatch, "quietway.faces.saying:make_alias", draw)
+    async def say_no_more(*_: object) -> list[object]:
+        return []
+
+    without(monkeypatch, "quietway.naming:make_alias", draw)
+    # Else the colleague says it under the name that it gave.
+    without(monkeypatch, "quietway.agent:catch_up", say_no_more)
     assert await _speak_first_on_two_devices(agencies) == ["status.indicator"]
 
 

@@ -165,6 +165,9 @@ async def test_an_order_of_a_court_is_recorded_as_what_it_is_and_she_is_to_be_to
     assert (held.basis, held.reference, held.rule) == ("court_order", "24-FL-118", "P31")
     assert "a court ordered it (24-FL-118)" in (await shelter.consent.disclosure_report(CASE)).text
     assert [held.why for held in await shelter.consent.reminders()] == ["told_by_law"]
+    agencies.clock.advance(40 * 86_400)
+    # As long as the report has it, for she may not have been told yet.
+    assert [held.why for held in await shelter.consent.reminders()] == ["told_by_law"]
     with pytest.raises(NotPermitted):
         await shelter.referrals.send("MERCY", **WHOLE)
 

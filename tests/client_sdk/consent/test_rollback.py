@@ -74,7 +74,7 @@ async def test_without_the_deletion_it_would_still_lie_there(
     async def carry_out_nothing(*_: object, **__: object) -> None:
         return None
 
-    without(monkeypatch, "quietway.consent.rollback:_carry_out", carry_out_nothing)
+    without(monkeypatch, "quietway.consent.purging:_carry_out", carry_out_nothing)
     shelter, hospital = await hold_a_referral(agencies)
     await shelter.consent.revoke(CASE)
     await settle(agencies, shelter, hospital)

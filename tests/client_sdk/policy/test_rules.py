@@ -174,7 +174,13 @@ def test_a_case_that_is_paused_with_an_agency_is_not_spoken_of(stance: Stance, b
     ground = replace(RELEASED, stance=stance, agreements=(AGREEMENT,))
     for asked in (_ask(), _name(), _name(basis="court_order", basis_reference="12-3")):
         assert rule(asked, ground).rule == by
-    for kind in ("consent.pause", "consent.revoke", "rollback.order", "purge.attestation"):
+    for kind in (
+        "consent.lift",
+        "consent.pause",
+        "consent.revoke",
+        "rollback.order",
+        "purge.attestation",
+    ):
         assert rule(_ask(kind=kind, categories=frozenset()), ground).rule == "P01"
 
 
