@@ -84,7 +84,7 @@ from quietway.pausing import pause_after, told_by
 from quietway.ports import Delete, Put
 from quietway.publishing import Publisher
 from quietway.records import CONTENT_KINDS, INDEXED, INDEXED_KINDS, MESSAGE, find_shelf
-from quietway.reports import SweepReport
+from quietway.reports import OpeningProgress, SweepReport, say_nothing
 from quietway.said_until import SAID_UNTIL, SaidUntil
 from quietway.settling import LOG, Settler
 from quietway.spacing import Spacing, shuffle
@@ -107,8 +107,8 @@ if TYPE_CHECKING:
     from quietway.high_water import Mark
     from quietway.keyring.keyring import Keyring
     from quietway.own.taken import Taken
-    from quietway.ports import Arrival, Clock, Entropy, Mailbox, Relay, Store, Write
-    from quietway.reports import SyncProgress, SyncReport
+    from quietway.ports import Arrival, Clock, Entropy, Mailbox, Relay, Row, Store, Write
+    from quietway.reports import SyncProgress, SyncReport, TellOpening
     from quietway.settling import ForRelay
     from quietway_schemas.ids import AgencyId, CaseRef
     from quietway_schemas.instants import Instant
@@ -219,6 +219,7 @@ class Agent(Settler):
         entropy: Entropy,
         mark: Mark | None = None,
         accept_older_copy: bool = False,
+        progress: TellOpening = say_nothing,
     ) -> Agent:
         """Bring back what the store holds, under a fresh incarnation, and erase what is due.
 
@@ -234,7 +235,7 @@ class Agent(Settler):
             name_case=cases.own_case,
         )
         await _put_away_former(shelved)
-        await _tag_former(shelved)
+        await _tag_former(shelved, progress)
         kinds = (
             *codec.KINDS,
             AGREEMENT,
@@ -248,7 +249,10 @@ class Agent(Settler):
             STANDING,
             TOLD_NO_MORE,
         )
-        rows = {kind: await shelved.scan(kind) for kind in kinds}
+        rows: dict[str, Sequence[Row]] = {}
+        for kind in kinds:
+            progress(OpeningProgress("store", len(rows), len(kinds)))
+            rows[kind] = await shelved.scan(kind)
         try:
             state = codec.restore(keyring.agency, keyring.device, rows)
             directory = Directory.restore({row.key: row.value for row in rows[DIRECTORY]})
@@ -278,11 +282,13 @@ class Agent(Settler):
         keep_agreements(agent, agreements)
         agent.said_until = SaidUntil.restore(rows[SAID_UNTIL])
         agent.held_back = HeldBackBook.restore(rows[HELD_BACK], rows[TOLD_NO_MORE])
+        progress(OpeningProgress("store", len(kinds), len(kinds)))
         now = clock.now()
         accepted = [OlderCopyAccepted(now)] if accept_older_copy else []
         orphans = codec.find_orphans(state, rows[codec.PARCEL])
         await agent.settle(Started(now, entropy.draw(8)), *accepted, also=orphans)
         agent.clocks.hear(None)
+        progress(OpeningProgress("erase", 0, 1))
         # Without room nothing is erased now; what lies here is readable all the same.
         with suppress(StorageFull):
             await agent._sweep()
@@ -291,6 +297,7 @@ class Agent(Settler):
             await date_former_invitations(agent)
         await agent.remember_held_back()
         await take_in(agent)
+        progress(OpeningProgress("erase", 1, 1))
         return agent
 
     @property
@@ -929,13 +936,15 @@ async def _put_away_former(store: ShelvedStore) -> None:
         raise StoreDamaged("store") from None
 
 
-async def _tag_former(store: ShelvedStore) -> None:
+async def _tag_former(store: ShelvedStore, tell: TellOpening) -> None:
     """Tag what a former version wrote or a backup gave back, once."""
     if await store.read(INDEXED, b"-") is not None:
         return
     try:
-        async for _ in store.tag_former(find_shelf, INDEXED_KINDS):
-            pass
+        done = 0
+        async for rows in store.tag_former(find_shelf, INDEXED_KINDS):
+            done += rows
+            tell(OpeningProgress("upgrade", done, 0))
         await store.commit([Put(INDEXED, b"-", b"")])
     except (SchemaError, CryptoError, ValueError):
         raise StoreDamaged("store") from None

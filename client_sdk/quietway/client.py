@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from quietway.recovery_file import RecoveryFile
     from quietway.reports import (
         Finding,
+        OpeningProgress,
         OutboxEntry,
         Sent,
         SyncProgress,
@@ -81,7 +82,7 @@ if TYPE_CHECKING:
     )
     from quietway.wiping import Wiped
     from quietway_crypto.passphrase import PassphraseParameters
-    from quietway_schemas.ids import AgencyId, DeviceId
+    from quietway_schemas.ids import AgencyId, DeviceId, MessageId
     from quietway_schemas.instants import Instant
 
 
@@ -201,6 +202,7 @@ class AsyncClient:
         passphrase: str,
         accept_older_copy: bool = False,
         parameters: PassphraseParameters | None = None,
+        progress: Callable[[OpeningProgress], None] | None = None,
         relay_port: ConnectRelay | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
@@ -215,6 +217,7 @@ class AsyncClient:
                 is what waits at the relay: all keys that envelopes are sealed to are made anew.
             parameters: What trying one passphrase shall cost from now on, where that is more than
                 it costs now.
+            progress: Called as it goes on: a device that has worked for a year takes some seconds.
             relay_port: As for `found`.
             clock: As for `found`.
             entropy: As for `found`.
@@ -231,6 +234,7 @@ class AsyncClient:
             accept_older_copy=accept_older_copy,
             parameters=parameters,
             ports=ports,
+            progress=progress,
         )
         return cls(agent, _folder(home), ports)
 
@@ -501,9 +505,20 @@ class AsyncClient:
         """Tell the time that this client goes by, milliseconds since 1970-01-01T00:00:00Z."""
         return self._agent.clock.now()
 
-    async def inbox(self, limit: int | None = None) -> list[Received]:
-        """List what others sent, oldest first; of many, the newest `limit`."""
-        return await list_received(self._agent, limit)
+    async def inbox(
+        self, limit: int | None = None, *, before: MessageId | None = None
+    ) -> list[Received]:
+        """List what others sent, oldest first; of many, the newest `limit`.
+
+        Args:
+            limit: How many; None for all.
+            before: Only what came here before this message, as the first one of the page that was
+                shown; None for the newest.
+
+        Raises:
+            NotFound: That message is not here.
+        """
+        return await list_received(self._agent, limit, before=before)
 
     async def outbox(self) -> list[OutboxEntry]:
         """List what was said here lately, oldest first, and how far it has come."""

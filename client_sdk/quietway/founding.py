@@ -27,6 +27,7 @@ from quietway.keyring.keyring import Keyring
 from quietway.keyring.passphrase_rules import check_new_passphrase
 from quietway.own.standing import await_both
 from quietway.pending import forget_pending, is_pending
+from quietway.reports import OpeningProgress, say_nothing
 from quietway.transport.address import require_safe_address
 from quietway_crypto.passphrase import PassphraseParameters
 from quietway_crypto.signing import SigningKey
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from quietway.keyring.body import DeviceSecrets
     from quietway.ports import Clock, Entropy, Relay, Store
+    from quietway.reports import TellOpening
     from quietway_schemas.ids import AgencyId
 
 ConnectRelay = Callable[["SigningKey", "DeviceId | AgencyId"], "Relay"]
@@ -107,9 +109,11 @@ async def open_device(
     accept_older_copy: bool,
     ports: Ports,
     parameters: PassphraseParameters | None = None,
+    progress: TellOpening | None = None,
 ) -> Agent:
     """Open the device in a folder; see `AsyncClient.open`."""
-    entropy = ports.entropy or SystemEntropy()
+    entropy, tell = ports.entropy or SystemEntropy(), progress or say_nothing
+    tell(OpeningProgress("keyring", 0, 1))
     if ports.store is not None:
         keyring = await asyncio.to_thread(
             Keyring.unlock,
@@ -120,17 +124,19 @@ async def open_device(
         )
         if accept_older_copy:
             keyring.destroy_epoch_seeds()
-        return await _load(home, keyring, ports.store, ports, accept_older_copy=accept_older_copy)
-    opened = await asyncio.to_thread(
-        open_folder,
-        home,
-        passphrase=passphrase,
-        entropy=entropy,
-        accept_older_copy=accept_older_copy,
-        parameters=parameters,
-    )
+        store = ports.store
+    else:
+        opened = await asyncio.to_thread(
+            open_folder,
+            home,
+            passphrase=passphrase,
+            entropy=entropy,
+            accept_older_copy=accept_older_copy,
+            parameters=parameters,
+        )
+        keyring, store = opened.keyring, opened.store
     return await _load(
-        home, opened.keyring, opened.store, ports, accept_older_copy=accept_older_copy
+        home, keyring, store, ports, accept_older_copy=accept_older_copy, progress=tell
     )
 
 
@@ -218,10 +224,17 @@ async def meet_relay(founding: Founding, ports: Ports) -> None:
 
 
 async def _load(
-    home: Path, keyring: Keyring, store: Store, ports: Ports, *, accept_older_copy: bool = False
+    home: Path,
+    keyring: Keyring,
+    store: Store,
+    ports: Ports,
+    *,
+    accept_older_copy: bool = False,
+    progress: TellOpening = say_nothing,
 ) -> Agent:
     clock, entropy = ports.clock or SystemClock(), ports.entropy or SystemEntropy()
     try:
+        progress(OpeningProgress("keyring", 1, 1))
         if is_pending(home):
             # A device that was linked: what it waits for is written down before it first speaks.
             await store.commit(await_both())
@@ -235,6 +248,7 @@ async def _load(
             entropy=entropy,
             mark=MarkFile(home),
             accept_older_copy=accept_older_copy,
+            progress=progress,
         )
     except BaseException:
         await store.aclose()

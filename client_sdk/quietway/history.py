@@ -5,6 +5,7 @@ Spec: docs/reference/sdk.md.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -23,16 +24,15 @@ from quietway_schemas.content.base import CaseContent
 from quietway_schemas.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Sequence
 
     from quietway.agent import Agent
     from quietway.ports import Row
     from quietway.views.conversation import ConversationEntry
     from quietway_schemas.ids import CaseRef, ConversationId, MessageId, ReferralRef
 
-    _Grouped = Mapping[ConversationId, Sequence[StoredMessage]]
-
 _LEAST_PAGE: Final = 50
+_PAGE: Final = 1_000
 
 
 async def list_messages(
@@ -115,8 +115,31 @@ async def list_as_said(agent: Agent) -> list[StoredMessage]:
     return _read(agent, await agent.store.scan(MESSAGE))
 
 
-async def list_received(agent: Agent, limit: int | None) -> list[Received]:
-    """List the newest messages that other devices sent, oldest first."""
+async def walk_back(
+    agent: Agent, *, before: int | None = None, page: int | None = None
+) -> AsyncGenerator[list[StoredMessage], None]:
+    """Walk from the newest readable message to the oldest; one page of rows is read at a time.
+
+    Args:
+        agent: Of this device.
+        before: Only what this store came to know before this position; None for all.
+        page: How many rows are read at once, where that is to be fewer than usual.
+    """
+    while rows := await agent.store.scan_back(MESSAGE, before=before, limit=page or _PAGE):
+        before = rows[-1].position
+        shown = [show_message(agent, held) for held in _read(agent, rows)]
+        yield [held for held in keep_readable(agent, shown) if not is_held_back(agent, held)]
+
+
+async def list_received(
+    agent: Agent, limit: int | None, *, before: MessageId | None = None
+) -> list[Received]:
+    """List the newest messages that other devices sent, oldest first.
+
+    Raises:
+        NotFound: The message that they are to be older than is not here.
+    """
+    position = None if before is None else (await find_message(agent, before)).position
     return [
         Received(
             message_id=message.message_id,
@@ -131,25 +154,23 @@ async def list_received(agent: Agent, limit: int | None) -> list[Received]:
             sent_to=message.to,
             by_colleague=message.agency == agent.keyring.agency,
         )
-        for message in await _list_newest_received(agent, limit)
+        for message in await _list_newest_received(agent, limit, position)
         if message.message_id is not None
     ]
 
 
-async def _list_newest_received(agent: Agent, limit: int | None) -> list[StoredMessage]:
-    if limit is None:
-        readable = keep_readable(agent, await list_messages(agent))
-        return [message for message in readable if message.received]
+async def _list_newest_received(
+    agent: Agent, limit: int | None, before: int | None
+) -> list[StoredMessage]:
+    if limit is not None and limit < 1:
+        return []
     found: list[StoredMessage] = []
-    before: int | None = None
-    while len(found) < limit:
-        page = await agent.store.scan_back(MESSAGE, before=before, limit=max(limit, _LEAST_PAGE))
-        shown = [show_message(agent, held) for held in _read(agent, page) if held.received]
-        readable = keep_readable(agent, shown)
-        found += [held for held in readable if not is_held_back(agent, held)]
-        if not page:
-            break
-        before = page[-1].position
+    page = _PAGE if limit is None else min(max(limit, _LEAST_PAGE), _PAGE)
+    async with aclosing(walk_back(agent, before=before, page=page)) as pages:
+        async for shown in pages:
+            found += [held for held in shown if held.received]
+            if limit is not None and len(found) >= limit:
+                break
     return found[:limit][::-1]
 
 
@@ -161,21 +182,27 @@ async def show_conversation(
     Raises:
         NotFound: Nothing was said there, as far as is known here.
     """
-    readable = keep_readable(agent, await list_messages(agent, conversation=conversation))
-    messages = _group(readable)
-    evidence = _group(await _list_evidence(agent, conversation))
-    entries = _fold(agent, conversation, messages, evidence)
+    entries = _fold(agent, conversation, *await _read_conversation(agent, conversation))
     if not entries:
         raise NotFound(f"The conversation {conversation}", "quietway conversation list")
     return entries
 
 
-async def list_conversations(agent: Agent) -> list[Conversation]:
-    """List the conversations, the one that was last spoken in last."""
-    messages = _group(keep_readable(agent, await list_messages(agent)))
-    evidence = _group(await _list_evidence(agent))
-    found = [_sum_up(agent, conversation, messages, evidence) for conversation in messages]
-    return sorted(found, key=lambda held: held.last_at)
+async def list_conversations(agent: Agent, limit: int | None = None) -> list[Conversation]:
+    """List the conversations, the one that was last spoken in last; one at a time is in memory.
+
+    Args:
+        agent: Of this device.
+        limit: Only so many, those of which this store came to know something last; None for all.
+    """
+    named: dict[ConversationId, None] = {}
+    async with aclosing(walk_back(agent)) as pages:
+        async for shown in pages:
+            named |= dict.fromkeys(held.conversation for held in shown)
+            if limit is not None and len(named) >= limit:
+                break
+    found = [await _sum_up(agent, conversation) for conversation in list(named)[:limit]]
+    return sorted((held for held in found if held is not None), key=lambda held: held.last_at)
 
 
 async def find_message(agent: Agent, message_id: MessageId) -> StoredMessage:
@@ -229,14 +256,10 @@ async def _list_of_case(agent: Agent, case: CaseRef) -> list[StoredMessage]:
     return sorted(found, key=lambda held: held.position)
 
 
-async def _list_evidence(
-    agent: Agent, conversation: ConversationId | None = None
-) -> list[StoredMessage]:
-    if conversation is None:
-        rows = await agent.store.scan(EVIDENCE)
-    else:
-        rows = await agent.store.scan_tagged(EVIDENCE, own_conversation(conversation))
-    return parse_rows(rows)
+async def _list_evidence(agent: Agent, conversation: ConversationId) -> list[StoredMessage]:
+    """List the second stories of a conversation."""
+    evidence = parse_rows(await agent.store.scan_tagged(EVIDENCE, own_conversation(conversation)))
+    return [held for held in evidence if held.conversation == conversation]
 
 
 def _read(agent: Agent, rows: Iterable[Row]) -> list[StoredMessage]:
@@ -263,31 +286,35 @@ def _names_case(message: StoredMessage, case: CaseRef) -> bool:
     return isinstance(message.content, CaseContent) and message.content.case_ref == case
 
 
-def _group(messages: Iterable[StoredMessage]) -> _Grouped:
-    grouped: dict[ConversationId, list[StoredMessage]] = {}
-    for message in messages:
-        grouped.setdefault(message.conversation, []).append(message)
-    return grouped
+async def _read_conversation(
+    agent: Agent, conversation: ConversationId
+) -> tuple[list[StoredMessage], list[StoredMessage]]:
+    messages = keep_readable(agent, await list_messages(agent, conversation=conversation))
+    return messages, await _list_evidence(agent, conversation)
 
 
 def _fold(
-    agent: Agent, conversation: ConversationId, messages: _Grouped, evidence: _Grouped
+    agent: Agent,
+    conversation: ConversationId,
+    messages: Sequence[StoredMessage],
+    evidence: Sequence[StoredMessage],
 ) -> tuple[ConversationEntry, ...]:
     state = agent.state
     chains = chains_in(state, conversation)
     return fold_conversation(
-        messages.get(conversation, ()),
-        evidence=evidence.get(conversation, ()),
+        messages,
+        evidence=evidence,
         known=Known(chains, state.audiences, state.awaited),
         now=agent.clock.now(),
     )
 
 
-def _sum_up(
-    agent: Agent, conversation: ConversationId, messages: _Grouped, evidence: _Grouped
-) -> Conversation:
-    entries = _fold(agent, conversation, messages, evidence)
-    said = messages[conversation]
+async def _sum_up(agent: Agent, conversation: ConversationId) -> Conversation | None:
+    said, evidence = await _read_conversation(agent, conversation)
+    if not said:
+        # It was erased since it was named.
+        return None
+    entries = _fold(agent, conversation, said, evidence)
     named = {agency for message in said for agency in (message.agency, *message.to)}
     return Conversation(
         conversation=conversation,

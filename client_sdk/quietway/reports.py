@@ -5,6 +5,7 @@ Spec: docs/reference/sdk.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -209,6 +210,30 @@ class Conversation:
     last_at: Instant
     receipts: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningProgress:
+    """How far an `open` has come.
+
+    Attributes:
+        stage: `keyring`, `upgrade` (once, after a new version or a backup), `store` or `erase`.
+        done: How many steps of this stage; of an upgrade, how many rows.
+        total: Out of how many; 0 where it is not known.
+    """
+
+    stage: str
+    done: int
+    total: int
+
+
+TellOpening = Callable[[OpeningProgress], None]
+"""Is told how far an opening has come."""
+
+
+def say_nothing(progress: OpeningProgress) -> None:
+    """Tell nobody how far an opening has come."""
+    del progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,16 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.status import Status
 
-    from quietway import TransferProgress
+    from quietway import OpeningProgress, TransferProgress
 
 _STAGES: Final = {"seal": "sealing", "upload": "uploading", "fetch": "fetching", "open": "opening"}
+
+_OPENING: Final = {
+    "keyring": "Opening: unlocking the keys ...",
+    "upgrade": "Opening: bringing what is kept forward, once ...",
+    "store": "Opening: reading what is kept ...",
+    "erase": "Opening: erasing what is over ...",
+}
 
 Facts = list[tuple[str, str]]
 """Named facts in the order of their showing."""
@@ -109,6 +116,18 @@ def working(text: str) -> Iterator[Status]:
     """Show on a terminal that something takes its time."""
     with _err().status(Text(text), spinner="line") as status:
         yield status
+
+
+@contextmanager
+def opening() -> Iterator[Callable[[OpeningProgress], None]]:
+    """Show on a terminal how far the opening of the device has come; elsewhere say nothing."""
+    with working(_OPENING["keyring"]) as status:
+
+        def tell(progress: OpeningProgress) -> None:
+            far = f" ({progress.done} of {progress.total})" if progress.total > 1 else ""
+            status.update(Text(f"{_OPENING[progress.stage]}{far}"))
+
+        yield tell
 
 
 @contextmanager

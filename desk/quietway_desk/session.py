@@ -25,7 +25,7 @@ from quietway import (
 from quietway_desk.naming import call_device
 from quietway_desk.passphrase import read_passphrase
 from quietway_desk.refusals import NotDone, NotJoined
-from quietway_desk.screen import remark, warn, working
+from quietway_desk.screen import opening, remark, warn, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +75,11 @@ def opened_by_owner(
     """
     require_store()
     passphrase = read_passphrase(settings_of(context).passphrase_descriptor)
-    with Client.open(passphrase=passphrase, accept_older_copy=accept_older_copy) as client:
+    with opening() as tell:
+        client = Client.open(
+            passphrase=passphrase, accept_older_copy=accept_older_copy, progress=tell
+        )
+    with client:
         yield client, passphrase
 
 

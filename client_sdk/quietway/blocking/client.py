@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from quietway.recovery_file import RecoveryFile
     from quietway.reports import (
         Finding,
+        OpeningProgress,
         OutboxEntry,
         Sent,
         SyncProgress,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     )
     from quietway.wiping import Wiped
     from quietway_crypto.passphrase import PassphraseParameters
-    from quietway_schemas.ids import AgencyId, DeviceId
+    from quietway_schemas.ids import AgencyId, DeviceId, MessageId
     from quietway_schemas.instants import Instant
 
 _Result = TypeVar("_Result")
@@ -147,12 +148,16 @@ class Client:
         passphrase: str,
         accept_older_copy: bool = False,
         parameters: PassphraseParameters | None = None,
+        progress: Callable[[OpeningProgress], None] | None = None,
         relay_port: ConnectRelay | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         store: Store | None = None,
     ) -> Self:
-        """Open the device in a folder; see `AsyncClient.open`."""
+        """Open the device in a folder; see `AsyncClient.open`.
+
+        `progress` is called in the loop's thread.
+        """
         return cls._make(
             partial(
                 AsyncClient.open,
@@ -160,6 +165,7 @@ class Client:
                 passphrase=passphrase,
                 accept_older_copy=accept_older_copy,
                 parameters=parameters,
+                progress=progress,
                 relay_port=relay_port,
                 clock=clock,
                 entropy=entropy,
@@ -369,9 +375,12 @@ class Client:
         """Tell the time that this client goes by, milliseconds since 1970-01-01T00:00:00Z."""
         return self._client.now()
 
-    def inbox(self, limit: int | None = None) -> list[Received]:
-        """List what others sent, oldest first; of many, the newest `limit`."""
-        return self._loop.run(self._client.inbox, limit)
+    def inbox(self, limit: int | None = None, *, before: MessageId | None = None) -> list[Received]:
+        """List what others sent, oldest first; of many, the newest `limit`.
+
+        With `before`, only what came here before that message; see `AsyncClient.inbox`.
+        """
+        return self._loop.run(self._client.inbox, limit, before=before)
 
     def outbox(self) -> list[OutboxEntry]:
         """List what was said here lately, oldest first, and how far it has come."""

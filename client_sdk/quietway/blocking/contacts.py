@@ -63,10 +63,14 @@ class Contacts:
         return self._loop.run(self._face.propose_channel, partner, purpose_code, time_sensitivity)
 
     def log(
-        self, *, partner: Addressee | None = None, case: CaseRef | str | None = None
+        self,
+        *,
+        partner: Addressee | None = None,
+        case: CaseRef | str | None = None,
+        limit: int | None = None,
     ) -> builtins.list[ContactEntry]:
         """List the contacts with other agencies, oldest first; see `AsyncContacts.log`."""
-        return self._loop.run(self._face.log, partner=partner, case=case)
+        return self._loop.run(self._face.log, partner=partner, case=case, limit=limit)
 
     def log_call(
         self,

@@ -356,9 +356,9 @@ class Messages:
             self._face.send, text, to=to, conversation=conversation, answers=answers
         )
 
-    def conversations(self) -> list[Conversation]:
-        """List the conversations, the one that was last spoken in last."""
-        return self._loop.run(self._face.conversations)
+    def conversations(self, limit: int | None = None) -> list[Conversation]:
+        """List the conversations, the one that was last spoken in last; of many, so many."""
+        return self._loop.run(self._face.conversations, limit)
 
     def conversation(self, conversation: ConversationId | str) -> tuple[ConversationEntry, ...]:
         """Show a conversation in display order; see `AsyncMessages.conversation`."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from quietway.calendars import read_agencies
+from quietway.contact_log import list_contacts, list_contacts_of
 from quietway.errors import ContentRefused
 from quietway.faces.casework import read_case, say_of_case
 from quietway.faces.saying import saying_refusals
-from quietway.history import list_around, list_messages
+from quietway.history import list_around
 from quietway.partner_standing import NAMES
 from quietway.policy.absolute import Stance
 from quietway.policy.calendar import BusinessCalendar
@@ -21,7 +22,7 @@ from quietway.roles import keep_readable
 from quietway.speaking import find_agencies, find_partner, list_partners, speak
 from quietway.standing import QUESTION
 from quietway.views.agencies import AgencyEntry, fold_agencies, list_missing, name_current
-from quietway.views.contact_log import fold_agenda, fold_contact_log, fold_questions
+from quietway.views.contact_log import fold_agenda, fold_questions
 from quietway_schemas.content.contact import (
     AfterHours,
     AgencyProfile,
@@ -144,27 +145,28 @@ class AsyncContacts:
             )
 
     async def log(
-        self, *, partner: Addressee | None = None, case: CaseRef | str | None = None
+        self,
+        *,
+        partner: Addressee | None = None,
+        case: CaseRef | str | None = None,
+        limit: int | None = None,
     ) -> builtins.list[ContactEntry]:
         """List the contacts with other agencies, oldest first.
 
         Args:
             partner: Only those with this one.
             case: Only those about this case, by one's own reference.
+            limit: Only so many, those that this store came to know last; None for all.
 
         Raises:
             UnknownPartner: There is no such partner.
             NotFound: This store knows no such case.
         """
         agency = None if partner is None else find_partner(self._agent, partner).agency_id
-        messages = (
-            await list_messages(self._agent)
-            if case is None
-            else (await read_case(self._agent, case))[1]
-        )
-        readable = keep_readable(self._agent, messages)
-        entries = fold_contact_log(readable, me=self._agent.keyring.agency)
-        return [entry for entry in entries if agency is None or agency in entry.agencies]
+        if case is None:
+            return await list_contacts(self._agent, agency=agency, limit=limit)
+        messages = (await read_case(self._agent, case))[1]
+        return list_contacts_of(self._agent, messages, agency=agency, limit=limit)
 
     async def log_call(
         self,

@@ -74,9 +74,13 @@ class AsyncMessages:
             )
         return await speak(self._agent, content, to=agencies, conversation=conversation)
 
-    async def conversations(self) -> list[Conversation]:
-        """List the conversations, the one that was last spoken in last."""
-        return await list_conversations(self._agent)
+    async def conversations(self, limit: int | None = None) -> list[Conversation]:
+        """List the conversations, the one that was last spoken in last.
+
+        Args:
+            limit: Only so many, those of which this store came to know something last.
+        """
+        return await list_conversations(self._agent, limit)
 
     async def conversation(
         self, conversation: ConversationId | str

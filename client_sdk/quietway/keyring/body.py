@@ -116,12 +116,14 @@ class DeviceSecrets:
     epoch_seeds: Mapping[tuple[EnvelopeClass, int], Secret] = field(default_factory=dict)
     record_keys: Mapping[bytes, Record] = field(default_factory=dict)
 
-    def secrets(self) -> tuple[Secret, ...]:
-        """Return all that must not outlive a lock."""
+    def overwrite(self) -> None:
+        """Clear all that must not outlive a lock."""
         always = (self.identity_seed, self.listen_seed, self.agency_secret, self.store_key)
         maybe = tuple(seed for seed in (self.root_seed, self.ops_seed) if seed is not None)
-        keys = tuple(record.secret for record in self.record_keys.values())
-        return (*always, *maybe, *self.epoch_seeds.values(), *keys)
+        for secret in (*always, *maybe, *self.epoch_seeds.values()):
+            secret.overwrite()
+        for record in self.record_keys.values():
+            record.overwrite()
 
 
 def draw_secrets(founding: Founding, *, entropy: Entropy) -> DeviceSecrets:

@@ -349,7 +349,11 @@ class Keyring:
         return len(self._erase(list(self._held.epoch_seeds), ()).epochs)
 
     def record_key(self, name: bytes) -> Secret | None:
-        """Return a record key; None where it is not here, or not any more."""
+        """Return a record key; None where it is not here, or not any more.
+
+        Raises:
+            StoreDamaged: It does not open: the file was altered.
+        """
         record = self._held.record_keys.get(name)
         return None if record is None else record.secret
 
@@ -380,7 +384,7 @@ class Keyring:
         keys = dict(self._held.record_keys)
         for name, erase_after in times.items():
             if name in keys:
-                keys[name] = replace(keys[name], erase_after=erase_after)
+                keys[name] = Record(erase_after, keys[name].secret)
         self._keep(replace(self._held, record_keys=keys))
 
     def erase_due(self, now: Instant) -> Erased:
@@ -543,8 +547,7 @@ class Keyring:
         handed out of it is a key no more.
         """
         if self._secrets is not None:
-            for secret in self._secrets.secrets():
-                secret.overwrite()
+            self._secrets.overwrite()
             self._derived.keep((), ())
             self._vault.overwrite()
             self._secrets = None
@@ -566,12 +569,14 @@ class Keyring:
         seeds = {place: seed for place, seed in held.epoch_seeds.items() if place not in epochs}
         keys = {name: record for name, record in held.record_keys.items() if name not in names}
         left = replace(held, epoch_seeds=seeds, record_keys=keys)
+        # A key whose time was edited in the file is damage, and no reason to destroy it.
+        gone = [held.record_keys[name].secret for name in names]
         self._vault.renew(to_records(left))
         self._take(left)
         for place in epochs:
             held.epoch_seeds[place].overwrite()
-        for name in names:
-            held.record_keys[name].secret.overwrite()
+        for secret in gone:
+            secret.overwrite()
         self._vault.finish()
         return Erased(tuple(sorted(epochs)), tuple(sorted(names)))
 

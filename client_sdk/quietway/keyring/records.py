@@ -51,6 +51,10 @@ class Record:
         """Say whether its time has come."""
         return is_due(self.erase_after, now)
 
+    def overwrite(self) -> None:
+        """Clear the secret, as far as it lies in memory."""
+        self.secret.overwrite()
+
 
 class WrappedRecord(WireModel):
     """A record as it stands in the file."""

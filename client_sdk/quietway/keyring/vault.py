@@ -24,6 +24,7 @@ from quietway.keyring.head import (
     Head,
     write_head,
 )
+from quietway.keyring.late import LateRecord
 from quietway.keyring.pepper import (
     PEPPER_BYTES,
     PEPPER_FILE,
@@ -31,7 +32,7 @@ from quietway.keyring.pepper import (
     find_system_pepper,
     name_pepper,
 )
-from quietway.keyring.records import DEVICE, Record, WrappedRecord, bind
+from quietway.keyring.records import DEVICE, RECORD_KEY, Record, WrappedRecord, bind
 from quietway_crypto.encoding import TAG_KEYRING_KEY
 from quietway_crypto.errors import OpenError, PassphraseRefusedError
 from quietway_crypto.kdf import derive
@@ -283,11 +284,11 @@ class Vault:
         for secret in (self._lid.stretched.key, self._lid.pepper, self._key):
             secret.overwrite()
         for record, _ in self._written.values():
-            record.secret.overwrite()
+            record.overwrite()
         self._written = {}
 
     def open_records(self, head: Head) -> dict[str, Record]:
-        """Unwrap the records of a file, the device's first.
+        """Unwrap the records of a file, the device's first; record keys wait until they are needed.
 
         Raises:
             WrongPassphrase: The device's record does not open: the passphrase is another one.
@@ -300,11 +301,13 @@ class Vault:
             opened = {DEVICE: self._unwrap(wrapped.pop(DEVICE))}
         except OpenError:
             raise WrongPassphrase from None
+        written = {record.name: record.write() for record in head.records}
         try:
-            opened |= {name: self._unwrap(record) for name, record in wrapped.items()}
+            for name, record in wrapped.items():
+                opened[name] = self._open_or_leave(record, written[name])
         except OpenError:
             raise StoreDamaged(PART) from None
-        self._written = {held.name: (opened[held.name], held.write()) for held in head.records}
+        self._written = {name: (opened[name], raw) for name, raw in written.items()}
         return opened
 
     def write_as(self, format_: int, records: Mapping[str, Record]) -> None:
@@ -320,6 +323,11 @@ class Vault:
         pepper = self._lid.pepper.reveal()
         if self._place.read() != (pepper,):
             self._place.write([pepper])
+
+    def _open_or_leave(self, record: WrappedRecord, written: bytes) -> Record:
+        if record.name.startswith(f"{RECORD_KEY}/"):
+            return LateRecord(record, written, self._key)
+        return self._unwrap(record)
 
     def _unwrap(self, record: WrappedRecord) -> Record:
         context = bind(record.name, record.erase_after)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Direction: TypeAlias = Literal["in", "out"]
 """`in`: the other agency said it. `out`: this one did."""
+Later: TypeAlias = "dict[ConversationId, dict[AgencyId, int]]"
+"""The place in the store of the last thing that each agency said in each conversation."""
 _AWAITS_ANSWER: Final = frozenset({"attachment.file", "clarification.request", "message.text"})
 _PURPOSES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -115,12 +117,20 @@ class AgendaItem:
     content: ClarificationRequest | SystemProblem = field(repr=False)
 
 
-def fold_contact_log(messages: Iterable[StoredMessage], *, me: AgencyId) -> list[ContactEntry]:
-    """Give the contacts with other agencies, oldest first."""
-    kept = list(messages)
-    last = _find_last(kept)
-    entries = [_make_entry(held, last, me) for held in kept if _is_contact(held)]
-    return sorted(entries, key=lambda entry: entry.at)
+def fold_contacts_back(
+    page: Iterable[StoredMessage], *, me: AgencyId, later: Later
+) -> list[ContactEntry]:
+    """Give the contacts of one page of a store that is read from its newest message to its oldest.
+
+    Args:
+        page: The next older messages, the newest first.
+        me: This agency.
+        later: What the pages before said of answers; this page is noted in it. An answer is newer
+            than what it answers, so it is known by then.
+    """
+    kept = [held for held in page if _is_contact(held)]
+    _note_last(kept, later)
+    return [_make_entry(held, later, me) for held in kept]
 
 
 def fold_questions(messages: Iterable[StoredMessage], *, me: AgencyId) -> list[Clarification]:
@@ -156,7 +166,6 @@ def fold_agenda(messages: Iterable[StoredMessage]) -> list[AgendaItem]:
 
 
 _SAME: Final = {"code", "text", "topic_code", "type"}
-_Last: TypeAlias = "Mapping[ConversationId, Mapping[AgencyId, int]]"
 
 
 def _is_for_all(content: ClarificationRequest | SystemProblem) -> bool:
@@ -167,7 +176,7 @@ def _is_contact(held: StoredMessage) -> bool:
     return isinstance(held.content, CaseContent | SystemProblem)
 
 
-def _make_entry(held: StoredMessage, last: _Last, me: AgencyId) -> ContactEntry:
+def _make_entry(held: StoredMessage, last: Later, me: AgencyId) -> ContactEntry:
     content = held.content
     logged = content if isinstance(content, ContactLog) else None
     return ContactEntry(
@@ -194,7 +203,7 @@ def _find_purpose(held: StoredMessage) -> str:
     return _PURPOSES.get(content.type) or _FAMILIES.get(family, "status_update")
 
 
-def _find_outcome(held: StoredMessage, last: _Last) -> str | None:
+def _find_outcome(held: StoredMessage, last: Later) -> str | None:
     content = held.content
     if isinstance(content, ReferralPacket):
         return "referral_made"
@@ -205,17 +214,20 @@ def _find_outcome(held: StoredMessage, last: _Last) -> str | None:
     return "information_exchanged"
 
 
-def _find_last(messages: Iterable[StoredMessage]) -> _Last:
+def _find_last(messages: Iterable[StoredMessage]) -> Later:
     """Find the last thing that each agency said in each conversation, by its place in the store."""
-    last: dict[ConversationId, dict[AgencyId, int]] = {}
-    for held in messages:
-        if _is_contact(held):
-            there = last.setdefault(held.conversation, {})
-            there[held.agency] = max(held.position, there.get(held.agency, held.position))
+    last: Later = {}
+    _note_last((held for held in messages if _is_contact(held)), last)
     return last
 
 
-def _is_answered(held: StoredMessage, last: _Last) -> bool:
+def _note_last(contacts: Iterable[StoredMessage], last: Later) -> None:
+    for held in contacts:
+        there = last.setdefault(held.conversation, {})
+        there[held.agency] = max(held.position, there.get(held.agency, held.position))
+
+
+def _is_answered(held: StoredMessage, last: Later) -> bool:
     said = last.get(held.conversation, {}).items()
     return any(agency != held.agency and held.position < position for agency, position in said)
 

@@ -13,7 +13,7 @@ from quietway_desk.asking import ask_secret_words
 from quietway_desk.files import check_new
 from quietway_desk.passphrase import read_passphrase
 from quietway_desk.refusals import UsageRefused
-from quietway_desk.screen import remark, say, working
+from quietway_desk.screen import opening, remark, say, working
 from quietway_desk.session import needing_relay, require_store, settings_of
 from quietway_desk.sheets import Sheet, give_sheet
 
@@ -37,7 +37,9 @@ def backup(
         check_new(sheet)
     require_store()
     passphrase = read_passphrase(settings_of(context).passphrase_descriptor)
-    with Client.open(passphrase=passphrase) as client, working("Making the backup ..."):
+    with opening() as tell:
+        client = Client.open(passphrase=passphrase, progress=tell)
+    with client, working("Making the backup ..."):
         made = client.backup(path, passphrase=passphrase)
     say(f"Backup: {made.file}")
     give_sheet(made.sheet, sheet)

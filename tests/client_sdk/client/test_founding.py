@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from quietway.founding import ConnectRelay
+    from quietway.reports import OpeningProgress
     from quietway.testing.relay import InMemoryRelay
 
 HOUR = 3_600
@@ -37,7 +38,7 @@ class Init:
     def __init__(self, agencies: Agencies) -> None:
         self.agencies = agencies
         self.folder: Path = agencies.folder / "new"
-        self.store = MemoryStore()
+        self.store: MemoryStore | None = MemoryStore()
         self.clock: FakeClock = agencies.clock
         self.relay: InMemoryRelay = agencies.relay
         self.connect: ConnectRelay = agencies.relay.connect
@@ -138,6 +139,53 @@ async def test_a_device_that_never_was_enrolled_says_what_to_do(init: Init) -> N
     )
     report = await opened.sync()
     assert any("quietway init" in str(problem) for problem in report.problems)
+
+
+async def test_an_opening_says_how_far_it_is_in_order_and_to_the_end(init: Init) -> None:
+    founded = await init.run(init.relay.enrolment_code())
+    await founded.aclose()
+    told: list[OpeningProgress] = []
+    opened = await AsyncClient.open(
+        init.folder,
+        passphrase=PASSPHRASE,
+        progress=told.append,
+        relay_port=init.relay.connect,
+        clock=init.clock,
+        entropy=init.agencies.entropy,
+        store=init.store,
+    )
+    await opened.aclose()
+    assert list(dict.fromkeys(held.stage for held in told)) == ["keyring", "store", "erase"]
+    for stage in ("keyring", "store", "erase"):
+        steps = [held.done for held in told if held.stage == stage]
+        total = {held.total for held in told if held.stage == stage}
+        assert steps == list(range(steps[-1] + 1))
+        assert total == {steps[-1]}
+
+
+async def test_an_opening_that_is_broken_off_leaves_a_device_that_opens(init: Init) -> None:
+    init.store = None
+    founded = await init.run(init.relay.enrolment_code())
+    await founded.aclose()
+
+    async def open_until(stage: str) -> AsyncClient:
+        def stop(progress: OpeningProgress) -> None:
+            if progress.stage == stage:
+                raise InterruptedError
+
+        return await AsyncClient.open(
+            init.folder,
+            passphrase=PASSPHRASE,
+            progress=stop,
+            relay_port=init.relay.connect,
+            clock=init.clock,
+            entropy=init.agencies.entropy,
+        )
+
+    for stage in ("keyring", "store", "erase"):
+        with pytest.raises(InterruptedError):
+            await open_until(stage)
+    assert (await (await open_until("none")).sync()).problems == ()
 
 
 async def test_a_device_that_is_founded_is_not_founded_again(init: Init) -> None:

@@ -38,13 +38,14 @@ CODES = ("safety_plan_active", "shelter_need_open", "advocate_assigned")
 
 
 class CountingStore(MemoryStore):
-    """Counts the rows of messages that are read."""
+    """Counts the rows of messages that are read, and the most that were read at once."""
 
-    __slots__ = ("read_rows",)
+    __slots__ = ("most_at_once", "read_rows")
 
     def __init__(self) -> None:
         super().__init__()
         self.read_rows = 0
+        self.most_at_once = 0
 
     async def scan(self, kind: str, *, after: int = 0, limit: int | None = None) -> Sequence[Row]:
         return self._count(kind, await super().scan(kind, after=after, limit=limit))
@@ -58,7 +59,9 @@ class CountingStore(MemoryStore):
         return self._count(kind, await super().scan_tagged(kind, tag, after=after, limit=limit))
 
     def _count(self, kind: str, rows: Sequence[Row]) -> Sequence[Row]:
-        self.read_rows += len(rows) * (kind == MESSAGE)
+        if kind == MESSAGE:
+            self.read_rows += len(rows)
+            self.most_at_once = max(self.most_at_once, len(rows))
         return rows
 
 

@@ -128,6 +128,7 @@ PUBLIC_NAMES = [
     "OpenInvitation",
     "OpsKeyMissing",
     "Order",
+    "OpeningProgress",
     "OutboxEntry",
     "OutboxState",
     "OutpacedByColleague",

@@ -15,7 +15,7 @@ from quietway.files import write_durably
 from quietway.keyring.head import Head, erase_due_locked, read_head, write_head
 from quietway.keyring.keyring import Erased, Keyring
 from quietway.keyring.pepper import PEPPER_BYTES, PepperFile, name_pepper
-from quietway.keyring.records import bind, epoch_dies
+from quietway.keyring.records import bind, epoch_dies, name_record_key
 from quietway.keyring.vault import Lid, stretch
 from quietway.testing.clock import START
 from quietway.testing.entropy import SeededEntropy
@@ -247,6 +247,79 @@ def test_a_time_that_was_edited_does_not_open(path: Path) -> None:
     write_head(path, head.model_copy(update={"records": longer}))
     with pytest.raises(StoreDamaged):
         unlock(path)
+
+
+def edit_time(path: Path, name: bytes, erase_after: int) -> None:
+    head = head_of(path)
+    edited = tuple(
+        record.model_copy(update={"erase_after": erase_after})
+        if record.name == name_record_key(name)
+        else record
+        for record in head.records
+    )
+    write_head(path, head.model_copy(update={"records": edited}))
+
+
+@pytest.mark.parametrize(("name", "erase_after"), [(NAMES[0], LATER), (NAMES[2], NOW)])
+def test_a_record_key_whose_time_was_edited_opens_nothing_and_is_neither_kept_nor_destroyed_for_it(
+    path: Path, name: bytes, erase_after: int
+) -> None:
+    create_with_keys(path)
+    edit_time(path, name, erase_after)
+    opened = unlock(path)
+    with pytest.raises(StoreDamaged):
+        opened.record_key(name)
+    before = path.read_bytes()
+    with pytest.raises(StoreDamaged):
+        opened.erase_due(NOW)
+    assert path.read_bytes() == before
+    assert opened.record_key(NAMES[3]) == Secret(NAMES[3] * 2)
+
+
+def test_control_without_the_time_in_the_wrapping_an_edited_one_destroys_a_key_early(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_with_keys(path)
+    drawn = {record.name: record.erase_after for record in head_of(path).records}
+    edit_time(path, NAMES[2], NOW)
+    opened = unlock(path)
+    without(monkeypatch, "quietway.keyring.late:bind", lambda name, _: bind(name, drawn[name]))
+    assert NAMES[2] in opened.erase_due(NOW).records
+
+
+def test_a_record_key_is_unwrapped_when_it_is_first_needed_and_stays_the_same(path: Path) -> None:
+    create_with_keys(path)
+    opened = unlock(path)
+    assert "not opened" in repr(opened._held.record_keys[NAMES[2]])
+    first = opened.record_key(NAMES[2])
+    assert first == Secret(NAMES[2] * 2)
+    assert opened.record_key(NAMES[2]) is first
+    assert "not opened" not in repr(opened._held.record_keys[NAMES[2]])
+    assert "not opened" in repr(opened._held.record_keys[NAMES[3]])
+
+
+def test_a_record_key_that_was_not_needed_is_none_after_a_lock(path: Path) -> None:
+    create_with_keys(path)
+    opened = unlock(path)
+    kept = opened._held.record_keys[NAMES[2]]
+    opened.lock()
+    with pytest.raises(KeyRefusedError):
+        _ = kept.secret
+
+
+def test_a_record_key_that_was_not_needed_outlives_an_erasure_and_a_new_passphrase(
+    path: Path,
+) -> None:
+    create_with_keys(path)
+    opened = unlock(path)
+    opened.erase_due(NOW)
+    again = unlock(path)
+    again.change_passphrase("another slow lantern over water", parameters=CHEAP)
+    third = Keyring.unlock(
+        path, passphrase="another slow lantern over water", entropy=SeededEntropy(3)
+    )
+    assert third.record_key(NAMES[2]) == Secret(NAMES[2] * 2)
+    assert third.record_key(NAMES[0]) is None
 
 
 class CutOffError(Exception):
