@@ -93,7 +93,7 @@ class HeldBackBook:
         self.arrived |= self._pairs
 
     def stops(self, case: CaseRef) -> bool:
-        """Say whether somebody who told of this case stopped."""
+        """Say whether a partner stopped what it said of this case, whoever opened it."""
         return any(held == case for held, _ in self._pairs)
 
     def find(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from quietway.consent.narrowing import find_fallen, is_narrower
+from quietway.consent.questions import is_own
 from quietway.consents import Consents, Said, find_consents, merge, write_consents
 from quietway.events import ConsentChanged
 from quietway.held_back import write_held_back
@@ -124,7 +125,7 @@ async def commit(
     stopping |= stopped
     try:
         await _hold_or_let_go(agent, case, agency, after)
-        to = None if change.is_held_back_anew else agency
+        to = None if _reaches_all(agent, change) else agency
         stops, asked = await agent.withdrawer.stop(stopped, to) if stopped else ([], [])
         writes = [
             write_consents(case, agency, after),
@@ -179,14 +180,19 @@ async def _find_stopped(agent: Agent, change: Change) -> tuple[set[bytes], list[
     if not stops and not change.is_held_back_anew and not narrower:
         return set(), []
     about = await list_about(agent, change.case)
-    stopped = _list_stopped(change, about)
+    stopped = _list_stopped(change, about, all_of_it=_reaches_all(agent, change))
     if not narrower:
         return stopped, []
     fallen, ends = await find_fallen(agent, change.case, change.agency, change.after, about)
     return stopped | fallen, ends
 
 
-def _list_stopped(change: Change, about: Iterable[StoredMessage]) -> set[bytes]:
+def _reaches_all(agent: Agent, change: Change) -> bool:
+    """Say whether a partner stopped what it told of a case that it told this agency of."""
+    return change.is_held_back_anew and not is_own(agent, change.case)
+
+
+def _list_stopped(change: Change, about: Iterable[StoredMessage], *, all_of_it: bool) -> set[bytes]:
     stops = change.new_stops
     ids = {held.consent_id for held in stops}
     return {
@@ -194,7 +200,7 @@ def _list_stopped(change: Change, about: Iterable[StoredMessage]) -> set[bytes]:
         for held in about
         if not held.received
         and (
-            change.is_held_back_anew
+            all_of_it
             or (
                 bool(stops)
                 and change.agency in held.to

@@ -4,8 +4,9 @@ For a week after its end a person is reminded (`ended`): the survivor may go on,
 If she does not, this device orders what was said on it to be deleted, as after a revocation, and
 the order is attested and chased like any other.
 
-Rules: nothing is ordered while another release for the same partner is live: then she went on. The
-order bears the release's own id, so that of several devices all give the same one.
+Rules: nothing is ordered while another release for the same partner is live, or is to begin: then
+she went on. The order bears the release's own id, so that of several devices all give the same one.
+A release that was paused ends on its day all the same.
 
 Spec: docs/spec/consent.md, "After the end".
 """
@@ -19,6 +20,7 @@ from quietway.consent.ordering import list_said_under, make_orders, write_asked
 from quietway.consent.rollback import ASKED
 from quietway.consent.telling import compose_word, find_talk, is_casework
 from quietway.consents import CONSENT, read_consents
+from quietway.engine.codec import Fields
 from quietway.policy.absolute import Stance
 from quietway_schemas.ids import AgencyId, CaseRef
 from quietway_schemas.instants import DAY, HOUR
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from quietway.agent import Agent
     from quietway.consents import Side
     from quietway.errors import QuietwayError
+    from quietway.policy.releases import Release
     from quietway_schemas.instants import Instant
 
 GRACE_MS: Final = 7 * DAY
@@ -55,26 +58,38 @@ async def order_after_the_end(agent: Agent) -> list[QuietwayError]:
         if _SAYS_A_GRANT not in row.value:
             continue
         case, agency = CaseRef(row.key[:_ID_BYTES]), AgencyId(row.key[_ID_BYTES:])
-        for consent_id in list_over(read_consents(row.value).given, now):
-            said = await _order(agent, case, agency, consent_id) or said
+        for held in list_over(read_consents(row.value).given, now):
+            if not await _is_ordered(agent, held):
+                said = await _order(agent, case, agency, held.consent_id) or said
     if said:
         await agent.send_what_waits()
     return []
 
 
-def list_over(side: Side, now: Instant) -> Iterator[bytes]:
+def list_over(side: Side, now: Instant) -> Iterator[Release]:
     """List the releases of a direction that are over, and whose grace is over too."""
     releases = side.releases
-    if side.stance is Stance.ENDED or any(held.is_live(now) for held in releases):
+    goes_on = any(held.stance is Stance.GRANTED and not held.is_over(now) for held in releases)
+    if side.stance is Stance.ENDED or goes_on:
         return
     for held in releases:
-        if held.stance is Stance.GRANTED and (held.until or now) + GRACE_MS <= now:
-            yield held.consent_id
+        if held.stance is not Stance.ENDED and (held.until or now) + GRACE_MS <= now:
+            yield held
+
+
+async def _is_ordered(agent: Agent, release: Release) -> bool:
+    """Say whether an order was given since this end of a release.
+
+    It may have been amended since an earlier one. And a partner's word about an order that nobody
+    gave yet, which it can make up from the id, is no order.
+    """
+    held = Fields(await agent.store.read(ASKED, release.consent_id) or b"{}")
+    return bool(held.raw("case")) and held.number("at") >= (release.until or 0)
 
 
 async def _order(agent: Agent, case: CaseRef, agency: AgencyId, consent_id: bytes) -> bool:
     alias = agent.cases.find(case, agency)
-    if alias is None or await agent.store.read(ASKED, consent_id) is not None:
+    if alias is None:
         return False
     targets = await list_said_under(agent, case, agency, consent_id)
     orders = make_orders(agent, alias, consent_id, targets, reason_code="consent_expired")

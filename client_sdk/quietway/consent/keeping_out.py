@@ -1,9 +1,10 @@
-"""What partners said of orders to delete that nobody waits for: kept out, counted, and told.
+"""What partners said of consent that nobody waits for: kept out, counted, and told.
 
-A partner's device could fill the store with orders and attestations about nothing. What goes beyond
-any use is not kept; how often that happened is a row for each agency, and `doctor` says so.
+A partner's device could fill the store with orders, attestations and releases about nothing. What
+goes beyond any use is not kept; how often that happened is a row for each agency, and `doctor` says
+so.
 
-Spec: docs/spec/consent.md, "Rollback".
+Spec: docs/spec/consent.md, "What counts" and "Rollback".
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ async def count_kept_out(agent: Agent) -> dict[AgencyId, int]:
 
 
 async def look_at_orders(agent: Agent) -> Finding:
-    """See that no partner sent orders, or words about orders, that nobody waits for."""
+    """See that no partner sent orders, or other words of consent, that nobody waits for."""
     found = await count_kept_out(agent)
     if not found:
         return Finding("orders to delete", True, "Nothing was kept out.")  # noqa: FBT003 - `ok` reads well

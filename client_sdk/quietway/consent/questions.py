@@ -65,7 +65,7 @@ async def make_question(
 
 def gather_ground(agent: Agent, case: CaseRef | None, agency: AgencyId, known: Consents) -> Ground:
     """Gather what is known about a case and an agency, for what is known of consent."""
-    held_back = case is not None and agent.held_back.stops(case)
+    held_back = case is not None and not is_own(agent, case) and agent.held_back.stops(case)
     return Ground(
         stance=max(known.given.stance, Stance.PAUSED if held_back else Stance.GRANTED),
         releases=known.given.releases,
@@ -73,6 +73,15 @@ def gather_ground(agent: Agent, case: CaseRef | None, agency: AgencyId, known: C
         told=case is not None and agent.cases.find(case, agency) is not None,
         agreements=agent.find_agreements(agency),
     )
+
+
+def is_own(agent: Agent, case: CaseRef) -> bool:
+    """Say whether this agency opened a case: then no partner's stop reaches what others are told.
+
+    It asks the survivor itself what it may tell each of them; who was told by it decides no more
+    than what goes between the two.
+    """
+    return agent.cases.find(case, agent.keyring.agency) is not None
 
 
 def find_standing_end(

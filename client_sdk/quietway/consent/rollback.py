@@ -126,12 +126,16 @@ async def take_attestation(agent: Agent, told: Told) -> Taken:
         return Taken()
     held = Fields(await agent.store.read(ASKED, said.order_id) or b"{}")
     if held.raw("case"):
-        if held.raw("agency") != told.agency.value:
+        if not _went_to(held, told.agency):
             return Taken((await keep_out(agent, told.agency),))
     elif not await _may_come(agent, told.agency):
         return Taken((await keep_out(agent, told.agency),))
     word = f"{told.agency} {told.device} {said.done_at} {said.method} {said.messages}"
     return Taken((_note_word(agent, said.order_id, held, word),))
+
+
+def _went_to(held: Fields, agency: AgencyId) -> bool:
+    return held.raw("agency") == agency.value
 
 
 async def list_orders(agent: Agent, case: CaseRef | None = None) -> list[Order]:

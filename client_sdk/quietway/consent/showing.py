@@ -30,7 +30,7 @@ class ReleaseShown:
         categories, purposes, scopes: Codes of `data_category`, `purpose_of_use`, `consent_scope`.
         circumstances: Codes of `circumstance`; None for any.
         opens: From when.
-        until: Until when; None where nothing is granted.
+        until: Until when, also where it is paused; None where no terms are known.
         is_over: Whether its time has passed.
     """
 

@@ -1,7 +1,8 @@
 """What others say of consent, taken in: from a partner, or from a colleague who said it to one.
 
 Each version counts for the case and the partner that it was said between. What a partner grants is
-about what that partner discloses; a release for somebody else is none of this agency's.
+about what that partner discloses; a release for somebody else is none of this agency's. What goes
+beyond any use is kept out.
 
 Spec: docs/spec/consent.md, "What counts".
 """
@@ -11,16 +12,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from quietway.consent.bounding import is_beyond, note_ahead
 from quietway.consent.catching_up import note_said
 from quietway.consent.changing import merge_in
+from quietway.consent.keeping_out import keep_out
 from quietway.consent.rollback import find_recipient, take_attestation, take_order
-from quietway.consents import ConsentContent, Consents, learn, name_version
+from quietway.consents import ConsentContent, Consents, find_consents, learn, name_version
 from quietway.own.taken import Taken
 from quietway_schemas.content.consent import Release
 
 if TYPE_CHECKING:
     from quietway.agent import Agent
     from quietway.own.taken import Taker, Told
+    from quietway_schemas.ids import AgencyId, CaseRef
 
 
 async def take_consent(agent: Agent, told: Told) -> Taken:
@@ -34,13 +38,23 @@ async def take_consent(agent: Agent, told: Told) -> Taken:
     if isinstance(content, Release) and content.recipient != (partner if by_us else mine):
         return Taken()
     case = agent.cases.own_case(content.case_ref, partner)
-    # A device that was linked while a partner's word was on its way is not among those told of it.
     learned = learn(Consents(), content, by_us=by_us)
-    taken = await merge_in(agent, case, partner, learned, share=not by_us)
     if not by_us:
-        return taken
+        return await _take_partners(agent, case, partner, content, learned)
+    taken = await merge_in(agent, case, partner, learned)
     # A colleague told the partner: nobody else has to.
     return replace(taken, writes=(note_said(case, partner, name_version(content)),))
+
+
+async def _take_partners(
+    agent: Agent, case: CaseRef, partner: AgencyId, content: ConsentContent, learned: Consents
+) -> Taken:
+    ahead = await note_ahead(agent, case, partner)
+    known = await find_consents(agent.store, case, partner)
+    if ahead is None or is_beyond(known, content):
+        return Taken((await keep_out(agent, partner),))
+    # A device that was linked while a partner's word was on its way is not among those told of it.
+    return await merge_in(agent, case, partner, learned, also=ahead, share=True)
 
 
 TAKERS: Final[dict[str, Taker]] = {

@@ -72,7 +72,7 @@ class Release:
         purposes: Codes of `purpose_of_use` that all of them grant.
         circumstances: Codes of `circumstance` in which all of them grant; None for any.
         opens: The latest beginning.
-        until: The earliest end; None only where nothing is granted.
+        until: The earliest end; None where no version with one is current.
         windows: What is added for a time.
     """
 
@@ -162,7 +162,9 @@ def decide_release(consent_id: bytes, current: Iterable[Permission]) -> Release 
         return None
     stance = max(version.stance for version in said)
     if stance is not Stance.GRANTED:
-        return Release(consent_id=consent_id, stance=stance)
+        # It ends on its day all the same; a stop has no end of its own.
+        ends = [version.until for version in said if version.until is not None]
+        return Release(consent_id=consent_id, stance=stance, until=min(ends, default=None))
     limits = [version.circumstances for version in said if version.circumstances is not None]
     return Release(
         consent_id=consent_id,

@@ -167,12 +167,12 @@ def _find_first(kept: list[StoredMessage], me: AgencyId, *, opened_here: bool) -
 
 
 def _list_led(said: Sequence[StoredMessage], led: Iterable[OfferedLead]) -> Iterable[_Move]:
-    places: dict[bytes, int] = {}
+    places: dict[tuple[AgencyId, bytes], int] = {}
     for place, held in enumerate(said):
         if isinstance(held.content, LeadConfirm):
-            places.setdefault(held.content.offer_id, place)
+            places.setdefault((held.agency, held.content.offer_id), place)
     for offer in led:
-        at, place = offer.confirmed_at or 0, places[offer.offer_id]
+        at, place = offer.confirmed_at or 0, places[offer.by, offer.offer_id]
         yield _Move(offer.by, offer.to, at, place, offer.term)
 
 

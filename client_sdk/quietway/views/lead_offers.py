@@ -3,8 +3,9 @@
 The two agencies of an offer know the same messages about it once these have arrived, and its fate
 depends on nothing else. So both come to the same, whatever else either of them knows.
 
-Rules: a withdrawal and a confirmation are weighed by the time that they name, the earliest of each.
-`find_lost` names what is to be withdrawn, so that of two offers of one term one alone is left.
+Rules: an offer is known by its id and by who made it. A withdrawal and a confirmation are weighed
+by the time that they name, the earliest of each. `find_lost` names what is to be withdrawn, so that
+of two offers of one term one alone is left.
 
 Spec: docs/spec/cases.md, "What an offer comes to" and "Who confirms".
 """
@@ -23,7 +24,7 @@ from quietway_schemas.content.case import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from quietway.records import StoredMessage
     from quietway_schemas.ids import AgencyId
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 ELSEWHERE: Final = "led_elsewhere"
 OfferState: TypeAlias = Literal["offered", "accepted", "closed", "void", "led"]
+_Named: TypeAlias = "tuple[AgencyId, bytes]"
+"""An offer: by whom, and its `offer_id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +100,14 @@ def gather_offers(said: Sequence[StoredMessage]) -> tuple[OfferedLead, ...]:
     Args:
         said: What was said of leads, in the order of the timeline.
     """
-    offers: dict[bytes, OfferedLead] = {}
+    offers: dict[_Named, OfferedLead] = {}
     for held in said:
         if isinstance(held.content, LeadOffer):
-            offers.setdefault(held.content.offer_id, _make(held, held.content))
+            offers.setdefault(_name(held.content, held.agency), _make(held, held.content))
     # An answer may stand before its offer where a clock runs ahead: it counts all the same.
     for held in said:
-        offer = offers.get(getattr(held.content, "offer_id", b""))
-        if offer is not None:
-            offers[offer.offer_id] = _follow(offer, held)
+        for named in _find_meant(held, offers):
+            offers[named] = _follow(offers[named], held)
     return tuple(offers.values())
 
 
@@ -152,6 +154,26 @@ def find_lost(
     return tuple(lost)
 
 
+def _name(content: LeadOffer | LeadConfirm | LeadWithdraw, by: AgencyId) -> _Named:
+    # Whoever was offered the lead knows the id, and may say an offer of its own under it.
+    return by, content.offer_id
+
+
+def _find_meant(held: StoredMessage, offers: Mapping[_Named, OfferedLead]) -> Iterable[_Named]:
+    """Find the offers that somebody speaks of: its own, or those that were made to it."""
+    match held.content:
+        case LeadConfirm() | LeadWithdraw() as said:
+            return [_name(said, held.agency)] if _name(said, held.agency) in offers else []
+        case LeadAccept() | LeadDecline() as said:
+            return [
+                named
+                for named, offer in offers.items()
+                if offer.offer_id == said.offer_id and offer.to == held.agency
+            ]
+        case _:
+            return []
+
+
 def _make(held: StoredMessage, content: LeadOffer) -> OfferedLead:
     return OfferedLead(
         offer_id=content.offer_id,
@@ -167,19 +189,18 @@ def _make(held: StoredMessage, content: LeadOffer) -> OfferedLead:
 
 def _follow(offer: OfferedLead, held: StoredMessage) -> OfferedLead:
     content = held.content
-    by_lead, by_offered = held.agency == offer.by, held.agency == offer.to
     match content:
-        case LeadAccept() if by_offered:
+        case LeadAccept():
             return replace(offer, accepted_at=_earliest(offer.accepted_at, held.said_at))
-        case LeadDecline() if by_offered:
+        case LeadDecline():
             return replace(offer, declined_at=_earliest(offer.declined_at, held.said_at))
-        case LeadConfirm() if by_lead:
+        case LeadConfirm():
             return replace(
                 offer,
                 confirmed_at=_earliest(offer.confirmed_at, content.at),
                 confirmed_here=offer.confirmed_here or not held.received,
             )
-        case LeadWithdraw() if by_lead:
+        case LeadWithdraw():
             # Of several the one that says more: that another agency leads.
             says_where = ELSEWHERE in {content.reason_code, offer.withdrawn_for}
             return replace(

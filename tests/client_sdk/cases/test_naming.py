@@ -11,13 +11,15 @@ from tests.client_sdk.own.linked import give_snapshot, link, settle
 from tests.controls import without
 
 from quietway.content import CaseRef
+from quietway_crypto.encoding import TAG_CASE_ALIAS
+from quietway_crypto.kdf import hmac_tagged
+from quietway_crypto.secret import Secret
 
 if TYPE_CHECKING:
     from tests.client_sdk.agencies import Agencies
 
     from quietway import AsyncClient
     from quietway.agent import Agent
-    from quietway_crypto.secret import Secret
 
 CASE, LATER = CaseRef(b"\x07" * 16), CaseRef(b"\x08" * 16)
 
@@ -65,7 +67,7 @@ async def test_control_a_name_that_follows_the_secret_is_given_twice(
     assert len(await _tell_on_both_sides_of_a_rotation(agencies) - {None}) == 2
 
 
-async def test_a_device_linked_after_a_rotation_gives_the_same_names(agencies: Agencies) -> None:
+async def _tell_from_a_device_that_was_linked_after(agencies: Agencies) -> set[CaseRef | None]:
     shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
     phone = await link(agencies, shelter, "phone")
     await shelter.devices.revoke(phone.device_id)
@@ -74,5 +76,19 @@ async def test_a_device_linked_after_a_rotation_gives_the_same_names(agencies: A
     await give_snapshot(shelter, desk)
     for client in (shelter, desk):
         await _tell(client, LATER)
-    names = {_name(client, hospital, LATER) for client in (shelter, desk)}
-    assert len(names - {None}) == 1
+    return {_name(client, hospital, LATER) for client in (shelter, desk)}
+
+
+async def test_a_device_linked_after_a_rotation_gives_the_same_names(agencies: Agencies) -> None:
+    assert len(await _tell_from_a_device_that_was_linked_after(agencies) - {None}) == 1
+
+
+async def test_control_a_linked_device_that_is_not_told_the_key_gives_other_names(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def tell_the_secret(agent: Agent) -> Secret:
+        return Secret(hmac_tagged(agent.keyring.agency_secret, TAG_CASE_ALIAS, b""))
+
+    # What it is told comes from the secret of now, as if the first one's key had not been kept.
+    without(monkeypatch, "quietway.own.sharing:find_naming_key", tell_the_secret)
+    assert len(await _tell_from_a_device_that_was_linked_after(agencies) - {None}) == 2

@@ -17,16 +17,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.client_sdk.cases.lead_world import AGENCIES, CASE, DEVICES, LeadWorld
+from tests.client_sdk.cases.lead_world import AGENCIES, CASE, DEVICES, ENDS_AFTER, LeadWorld
 from tests.controls import without
 
-from quietway.content import LeadAccept, LeadConfirm
+from quietway.content import LeadAccept, LeadConfirm, LeadOffer
 from quietway.errors import ContentRefused
 from quietway.views import lead_offers
 from quietway.views.timeline import order_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from quietway.records import StoredMessage
     from quietway.views.lead import Lead
@@ -224,6 +224,42 @@ def test_whoever_led_by_a_void_confirmation_takes_back_what_it_gave_away() -> No
     with pytest.raises(ContentRefused, match="offer"):
         world.accept("B1")
     world.check_one_leads()
+
+
+def give_it_back_unasked() -> str:
+    """B leads, and says an offer under the id by which A gave it the lead; who leads, to A."""
+    world = LeadWorld(skews={"B1": -1_000})
+    hand_over(world, "A1", "B")
+    (offer,) = world.story("A1").offers
+    assert world.lead("A1") == "B"
+    mine = LeadOffer(
+        case_ref=CASE,
+        offer_id=offer.offer_id,
+        to_agency=AGENCIES["C"],
+        term=0,
+        reason_code="capacity",
+        offered_at=world.clock("B1"),
+        expires=world.now + ENDS_AFTER,
+    )
+    world.say("B1", "A", mine)
+    world.deliver_all()
+    return world.lead("A1")
+
+
+def test_nobody_gives_a_lead_back_by_an_offer_under_the_id_of_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert give_it_back_unasked() == "B"
+
+    # The control: an offer is known by its id alone.
+    def gather_by_id(said: Sequence[StoredMessage]) -> tuple[OfferedLead, ...]:
+        found: dict[bytes, OfferedLead] = {}
+        for offer in lead_offers.gather_offers(said):
+            found.setdefault(offer.offer_id, offer)
+        return tuple(found.values())
+
+    without(monkeypatch, "quietway.views.lead:gather_offers", gather_by_id)
+    assert give_it_back_unasked() == "A"
 
 
 def hand_over(world: LeadWorld, device: str, to: str) -> None:

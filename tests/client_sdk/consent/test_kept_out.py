@@ -1,4 +1,4 @@
-"""Orders that nobody may give, and attestations that nobody waits for: kept out, and counted."""
+"""What partners say of consent beyond any use: it is kept out, and counted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ from tests.client_sdk.own.linked import link
 from tests.client_sdk.own.linked import settle as settle_all
 from tests.controls import without
 
+from quietway.consent.bounding import MOST_AHEAD, MOST_STOPS, MOST_VERSIONS
 from quietway.consent.keeping_out import count_kept_out
 from quietway.consent.purging import MOST_OWED, OWED
 from quietway.consent.rollback import ASKED, MOST_UNKNOWN, take_attestation, take_order
+from quietway.consent.taking import take_consent
 from quietway.consent.telling import compose_word, find_talk
+from quietway.consents import CONSENT, Consents, find_consents, learn, write_consents
 from quietway.engine.codec import Fields, write_row
 from quietway.own.taken import Told
-from quietway_schemas.content.consent import PurgeAttestation, RollbackOrder
+from quietway.policy.absolute import Stance
+from quietway_schemas.content.consent import (
+    ConsentGrant,
+    ConsentPause,
+    ConsentRevoke,
+    InformedItems,
+    PurgeAttestation,
+    RollbackOrder,
+)
 from quietway_schemas.ids import CaseRef, ConversationId
 
 if TYPE_CHECKING:
@@ -28,6 +39,8 @@ if TYPE_CHECKING:
     from quietway import AsyncClient
     from quietway.own.taken import Taker
     from quietway_schemas.content.base import ContentModel
+    from quietway_schemas.content.consent import Withdrawal
+    from quietway_schemas.ids import AgencyId
 
 
 async def settle(agencies: Agencies, *clients: AsyncClient) -> None:
@@ -145,8 +158,9 @@ async def test_with_colleagues_some_wait_for_a_colleagues_order(agencies: Agenci
     assert (rows, kept_out) == (MOST_UNKNOWN, 5)
 
 
-async def test_who_an_order_did_not_go_to_attests_nothing_of_it(agencies: Agencies) -> None:
-    shelter, hospital, police = await agencies.found_partners(SHELTER, HOSPITAL, "CITYPD-LIAISON")
+async def _attest_what_went_to_another(agencies: Agencies) -> tuple[list[str], str]:
+    """The police attests what the hospital was ordered; what is written down, what is found."""
+    shelter, _, police = await agencies.found_partners(SHELTER, HOSPITAL, "CITYPD-LIAISON")
     await shelter.referrals.send("MERCY", **WHOLE)
     await shelter.consent.revoke(CASE)
     (order,) = await shelter.consent.orders(CASE)
@@ -155,7 +169,149 @@ async def test_who_an_order_did_not_go_to_attests_nothing_of_it(agencies: Agenci
     taken = await take_attestation(agent, Told(police.agency_id, police.device_id, 1, said))
     await agent.settle(also=taken.writes)
     (order,) = await shelter.consent.orders(CASE)
-    assert [held.device for held in order.holders] == [hospital.device_id]
+    assert [held.state for held in order.holders] == ["silent"]
+    row = Fields(await agent.store.read(ASKED, order.order_id) or b"{}")
     findings = {held.name: held for held in await shelter.doctor()}
-    assert not findings["orders to delete"].ok
-    assert "CITYPD" in findings["orders to delete"].detail
+    return list(row.texts("attested")), findings["orders to delete"].detail
+
+
+async def test_who_an_order_did_not_go_to_attests_nothing_of_it(agencies: Agencies) -> None:
+    words, detail = await _attest_what_went_to_another(agencies)
+    assert words == []
+    assert "CITYPD" in detail
+
+
+async def test_control_where_anybody_attests_it_a_word_is_written_down(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "quietway.consent.rollback:_went_to", lambda *_: True)
+    words, detail = await _attest_what_went_to_another(agencies)
+    assert len(words) == 1
+    assert "CITYPD" not in detail
+
+
+def _grant(client: AsyncClient, case: CaseRef, to: AgencyId, number: int) -> ConsentGrant:
+    return ConsentGrant(
+        case_ref=case,
+        consent_id=number.to_bytes(16, "big"),
+        recipient=to,
+        scopes=("safehouse",),
+        data_categories=("services",),
+        purposes=("service_referral",),
+        form="written",
+        informed_items=InformedItems(**dict.fromkeys(InformedItems.model_fields, True)),
+        not_before=client.now(),
+        expires=client.now() + 3_600_000,
+        signed_by="survivor",
+        language="en",
+        interpreter_used=False,
+        witness=False,
+        effective_at=client.now(),
+        nonce=number.to_bytes(16, "big"),
+    )
+
+
+def _stop(
+    client: AsyncClient, case: CaseRef, number: int, kind: type[Withdrawal] = ConsentPause
+) -> Withdrawal:
+    return kind(
+        case_ref=case,
+        effective_at=client.now(),
+        method="oral",
+        nonce=number.to_bytes(16, "big"),
+    )
+
+
+async def _take_all(
+    agencies: Agencies, make: Callable[[AsyncClient, AgencyId, int], ContentModel], most: int
+) -> tuple[AsyncClient, AsyncClient, int]:
+    """Take in five more of a partner than are kept; how many were kept out."""
+    shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
+    for number in range(most + 5):
+        await _take_one(shelter, hospital, make(shelter, hospital.agency_id, number))
+    counted = await count_kept_out(hospital._agent)
+    return shelter, hospital, counted.get(shelter.agency_id, 0)
+
+
+async def _take_one(shelter: AsyncClient, hospital: AsyncClient, content: ContentModel) -> None:
+    agent = hospital._agent
+    taken = await take_consent(agent, Told(shelter.agency_id, shelter.device_id, 1, content))
+    await agent.settle(also=taken.writes)
+
+
+def _grant_of_a_new_case(client: AsyncClient, to: AgencyId, number: int) -> ConsentGrant:
+    return _grant(client, CaseRef(number.to_bytes(16, "big")), to, number)
+
+
+def _pause_of_one_case(client: AsyncClient, _: AgencyId, number: int) -> Withdrawal:
+    return _stop(client, CASE, number)
+
+
+async def test_releases_of_cases_that_nobody_heard_of_are_bounded(agencies: Agencies) -> None:
+    shelter, hospital, kept_out = await _take_all(agencies, _grant_of_a_new_case, MOST_AHEAD)
+    agent, sender = hospital._agent, shelter.agency_id
+    assert (len(await agent.store.scan(CONSENT)), kept_out) == (MOST_AHEAD, 5)
+    # A case that came meanwhile makes room for another one.
+    case, late = CaseRef((3).to_bytes(16, "big")), CaseRef(b"late" * 4)
+    agent.cases.add(case, sender, case)
+    await _take_one(shelter, hospital, _grant(shelter, late, hospital.agency_id, 1))
+    assert (await find_consents(agent.store, late, sender)).got.granted
+
+
+async def test_control_without_that_bound_there_is_a_row_for_each_case(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def note_nothing(*_: object) -> list[object]:
+        return []
+
+    without(monkeypatch, "quietway.consent.taking:note_ahead", note_nothing)
+    _, hospital, kept_out = await _take_all(agencies, _grant_of_a_new_case, MOST_AHEAD)
+    assert (len(await hospital._agent.store.scan(CONSENT)), kept_out) == (MOST_AHEAD + 5, 0)
+
+
+async def _flood_one_case(agencies: Agencies) -> tuple[int, bool]:
+    """Grant one case without end, then revoke it; how many versions, and whether that counts."""
+    shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
+    agent, mine = hospital._agent, hospital.agency_id
+    known = Consents()
+    for number in range(MOST_VERSIONS):
+        known = learn(known, _grant(shelter, CASE, mine, number), by_us=False)
+    await agent.settle(also=[write_consents(CASE, shelter.agency_id, known)])
+    await _take_one(shelter, hospital, _grant(shelter, CASE, mine, MOST_VERSIONS))
+    known = await find_consents(agent.store, CASE, shelter.agency_id)
+    await _take_one(shelter, hospital, _stop(shelter, CASE, 1, ConsentRevoke))
+    return len(known.got.decisions.current), agent.held_back.stops(CASE)
+
+
+async def test_versions_of_one_case_are_bounded_and_a_stop_counts_all_the_same(
+    agencies: Agencies,
+) -> None:
+    assert await _flood_one_case(agencies) == (MOST_VERSIONS, True)
+
+
+async def test_control_without_that_bound_one_row_grows_without_end(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "quietway.consent.taking:is_beyond", lambda *_: False)
+    assert await _flood_one_case(agencies) == (MOST_VERSIONS + 1, True)
+
+
+async def _revoke_after_a_flood_of_pauses(agencies: Agencies) -> Stance:
+    shelter, hospital, kept_out = await _take_all(agencies, _pause_of_one_case, MOST_STOPS)
+    assert kept_out == 5
+    await _take_one(shelter, hospital, _stop(shelter, CASE, 1, ConsentRevoke))
+    known = await find_consents(hospital._agent.store, CASE, shelter.agency_id)
+    return known.given.stance
+
+
+async def test_a_partners_pauses_are_bounded_and_a_revocation_after_them_counts(
+    agencies: Agencies,
+) -> None:
+    assert await _revoke_after_a_flood_of_pauses(agencies) is Stance.ENDED
+
+
+async def test_control_where_the_bound_is_for_every_stop_the_revocation_is_lost(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "quietway.consent.bounding:_protects_more", lambda *_: False)
+    assert await _revoke_after_a_flood_of_pauses(agencies) is Stance.PAUSED

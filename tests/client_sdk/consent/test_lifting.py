@@ -12,6 +12,7 @@ from tests.client_sdk.own.linked import settle as settle_all
 from tests.controls import without
 
 from quietway import ContentRefused, NotFound, NotPermitted
+from quietway.views.timeline import case_of
 
 if TYPE_CHECKING:
     from tests.client_sdk.agencies import Agencies
@@ -99,3 +100,38 @@ async def test_a_lift_undoes_no_revocation_and_tells_nobody_who_never_heard_of_t
         await shelter.consent.resume(CASE, "MERCY")
     await settle(agencies, shelter, hospital, police)
     assert await police.inbox() == []
+
+
+async def _go_on_after_a_partners_pause(agencies: Agencies) -> list[bool]:
+    """A partner that was told of a case pauses it; whether its opener may tell it, and a third."""
+    shelter, hospital, police = await agencies.found_partners(SHELTER, HOSPITAL, POLICE)
+    await shelter.status.set("shelter_need_open", to="MERCY", case_ref=CASE)
+    await settle(agencies, shelter, hospital, police)
+    (case,) = {case_of(held.content) for held in await hospital.inbox()}
+    assert case is not None
+    await hospital.consent.pause(case)
+    await settle(agencies, hospital, shelter)
+    allowed = [await _may_tell(shelter, to) for to in ("MERCY", "CITYPD")]
+    await shelter.consent.resume(CASE, "MERCY")
+    return [*allowed, await _may_tell(shelter, "MERCY")]
+
+
+async def _may_tell(client: AsyncClient, to: str) -> bool:
+    try:
+        await client.status.set("advocate_assigned", to=to, case_ref=CASE)
+    except NotPermitted:
+        return False
+    return True
+
+
+async def test_a_partners_pause_of_a_case_that_was_opened_here_is_about_that_partner_alone(
+    agencies: Agencies,
+) -> None:
+    assert await _go_on_after_a_partners_pause(agencies) == [False, True, True]
+
+
+async def test_control_where_any_partner_stops_a_case_its_opener_never_goes_on(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "quietway.consent.questions:is_own", lambda *_: False)
+    assert await _go_on_after_a_partners_pause(agencies) == [False, False, False]

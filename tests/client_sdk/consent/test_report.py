@@ -9,9 +9,15 @@ import pytest
 from tests.client_sdk.agencies import HOSPITAL, POLICE, SHELTER
 from tests.client_sdk.consent.worlds import CASE, NAMED, WHOLE, release
 from tests.client_sdk.own.linked import settle as settle_all
+from tests.controls import without
 
 from quietway import ContentRefused, NotPermitted
-from quietway.consent.disclosures import DISCLOSURE, MOST_IN_ROW, note_disclosure
+from quietway.consent.disclosures import (
+    DISCLOSURE,
+    MOST_IN_ROW,
+    list_disclosures,
+    note_disclosure,
+)
 from quietway.policy.question import Question
 from quietway.policy.rulings import Ruling
 from quietway_schemas.instants import DAY
@@ -20,6 +26,9 @@ if TYPE_CHECKING:
     from tests.client_sdk.agencies import Agencies
 
     from quietway import AsyncClient
+    from quietway.agent import Agent
+    from quietway.consent.disclosures import Disclosure
+    from quietway.content import CaseRef
 
 
 async def settle(agencies: Agencies, *clients: AsyncClient) -> None:
@@ -151,7 +160,7 @@ async def test_a_touchpoint_has_its_questions_and_a_survivor_one_page(agencies: 
 
 @pytest.mark.requirement("B21")
 async def test_an_order_of_a_court_is_recorded_as_what_it_is_and_she_is_to_be_told(
-    agencies: Agencies,
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B21: another lawful basis needs its reference, and the survivor is told of it."""
     shelter, _ = await agencies.found_partners(SHELTER, HOSPITAL)
@@ -167,9 +176,23 @@ async def test_an_order_of_a_court_is_recorded_as_what_it_is_and_she_is_to_be_to
     assert [held.why for held in await shelter.consent.reminders()] == ["told_by_law"]
     agencies.clock.advance(40 * 86_400)
     # As long as the report has it, for she may not have been told yet.
-    assert [held.why for held in await shelter.consent.reminders()] == ["told_by_law"]
+    assert await _list_what_was_told_by_law(shelter) == ["reminders", "due"]
     with pytest.raises(NotPermitted):
         await shelter.referrals.send("MERCY", **WHOLE)
+    # The control: what is older than a month is not looked at.
+    since = agencies.clock.now() - 30 * 86_400_000
+
+    async def list_lately(agent: Agent, case: CaseRef) -> list[Disclosure]:
+        return [held for held in await list_disclosures(agent, case) if held.at >= since]
+
+    without(monkeypatch, "quietway.consent.reminding:list_disclosures", list_lately)
+    assert await _list_what_was_told_by_law(shelter) == []
+
+
+async def _list_what_was_told_by_law(client: AsyncClient) -> list[str]:
+    found = [("reminders", held.why) for held in await client.consent.reminders()]
+    found += [("due", held.kind) for held in await client.due.list()]
+    return [where for where, why in found if why == "told_by_law"]
 
 
 @pytest.mark.requirement("A19")

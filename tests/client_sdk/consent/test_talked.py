@@ -42,6 +42,10 @@ async def _write_where_a_case_was_spoken_of(agencies: Agencies, *, ours: bool) -
     return await again.messages.send("How is she?", to=to, conversation=sent.conversation)
 
 
+async def _find_nothing(*_: object) -> tuple[object, ...]:
+    return ()
+
+
 @pytest.mark.parametrize("ours", [True, False])
 async def test_an_emptied_conversation_is_still_about_its_case(
     agencies: Agencies, ours: bool
@@ -55,21 +59,29 @@ async def test_an_emptied_conversation_is_still_about_its_case(
 async def test_control_what_forgets_its_case_asks_about_none(
     agencies: Agencies, monkeypatch: pytest.MonkeyPatch, ours: bool
 ) -> None:
-    async def find_nothing(*_: object) -> tuple[object, ...]:
-        return ()
-
-    without(monkeypatch, "quietway.talked:TalkBook.find", find_nothing)
+    without(monkeypatch, "quietway.talked:TalkBook.find", _find_nothing)
     sent = await _write_where_a_case_was_spoken_of(agencies, ours=ours)
     assert sent.problem is None
 
 
-async def test_nobody_joins_an_emptied_conversation_about_a_case(agencies: Agencies) -> None:
+async def _join_an_emptied_conversation(agencies: Agencies) -> Sent:
     shelter, hospital, _ = await agencies.found_partners(SHELTER, HOSPITAL, POLICE)
     sent = await shelter.referrals.send("MERCY", **WHOLE)
     await settle(shelter, hospital)
     await _empty(shelter, sent.conversation)
+    return await shelter.messages.send("Hello.", to="CITYPD", conversation=sent.conversation)
+
+
+async def test_nobody_joins_an_emptied_conversation_about_a_case(agencies: Agencies) -> None:
     with pytest.raises(ContentRefused, match="begin a new one"):
-        await shelter.messages.send("Hello.", to="CITYPD", conversation=sent.conversation)
+        await _join_an_emptied_conversation(agencies)
+
+
+async def test_control_where_its_case_is_forgotten_anybody_joins_it(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "quietway.talked:TalkBook.find", _find_nothing)
+    assert (await _join_an_emptied_conversation(agencies)).problem is None
 
 
 async def test_general_talk_is_about_no_case(agencies: Agencies) -> None:
