@@ -48,8 +48,11 @@
     │   ├── BackupExists          there is a file of that name
     │   └── BackupRefused         not opened, too large, or of a device that left
     ├── ContentRefused            what was to be said breaks a rule; nothing was sealed
+    ├── LocationFound             the guard found what should not be said; nothing was sealed
+    ├── GuardFailed               the guard could not read a text; nothing was sealed
     ├── NotPermitted              no consent, agreement or law allows it; nothing was sealed
     ├── RoleRefused               the roles of a device do not allow it; nothing was sealed
+    ├── StewardNeeded             the agency's lists are changed on a data steward's device
     ├── MembershipError           the agency's own devices
     │   ├── LinkRefused           what was shown is not what was compared
     │   ├── NotYetApproved        no manifest certifies this device yet
@@ -76,7 +79,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from quietway.guard.deciding import Decision, Need, TextFinding
     from quietway.policy.rulings import Ruling
+    from quietway_schemas.instants import Instant
 
 
 class QuietwayError(Exception):
@@ -722,6 +727,59 @@ class ContentRefused(QuietwayError):
         self.reason = reason
 
 
+_NEXT: Final[dict[str | None, str]] = {
+    "other_words": "Write it in other words, or say it with a code; there is no override.",
+    "reason": "Write it in other words, or say it with a code. If it must go as it is, say why "
+    "(client.guard.override), then send it again.",
+    "second_person": "Ask a colleague to confirm it at another device (client.guard.confirm), then "
+    "send it again; or write it in other words.",
+    "wait": "Wait until the countdown is over, then send it again; or write it in other words.",
+}
+"""What to do next, by what is missing."""
+
+
+class LocationFound(QuietwayError):
+    """The guard found what could lead somebody to a survivor, or names her beyond doubt.
+
+    Attributes:
+        kind: The content type.
+        findings: What stands in the way: field, rule, action, span and codes; never the text. Each
+            `explain`s itself, also in Spanish.
+        needs: What is missing: `other_words`, `reason`, `second_person` or `wait`.
+        goes_at: From when it may go, where a countdown runs; else None.
+        digest: Names this refusal for an override: a keyed hash, of which nothing can be guessed.
+    """
+
+    def __init__(self, decision: Decision, digest: bytes, kind: str) -> None:
+        fields = ", ".join(dict.fromkeys(held.field for held in decision.stands))
+        super().__init__(
+            f"Nothing was sealed: the guard read {fields} (rules: {', '.join(decision.rules)}). "
+            f"{decision.explain()} {_NEXT[decision.needs]}"
+        )
+        self.kind = kind
+        self.findings: tuple[TextFinding, ...] = decision.stands
+        self.needs: Need | None = decision.needs
+        self.goes_at: Instant | None = decision.goes_at
+        self.digest = digest
+
+
+class GuardFailed(QuietwayError):
+    """The guard broke on a text, so nobody knows what is in it: it was not sealed or sent.
+
+    What broke is not told with it, since that may hold the text.
+
+    Attributes:
+        name: The class of rules that broke.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Nothing was sealed: the guard could not read this text (class {name}). Use codes, or "
+            "write it in other words, and tell whoever keeps quietway the class."
+        )
+        self.name = name
+
+
 class NotPermitted(QuietwayError):
     """Neither a survivor's consent, nor an agreement, nor a law allows what was to be said.
 
@@ -770,6 +828,17 @@ class RoleRefused(QuietwayError):
         self.kind = kind
         self.direction = direction
         self.roles = roles
+
+
+class StewardNeeded(QuietwayError):
+    """The agency's lists are a data steward's to change, and this device is not one's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was done: what the agency allows to be said is changed, and the names that it "
+            "never says are shown, on a device with the role data_steward only. Do it there, or "
+            "ask an ops holder to give this device that role."
+        )
 
 
 class MembershipError(QuietwayError):
@@ -897,6 +966,38 @@ _UNFIT: Final = {
     "folder_refused": "Nothing can be written into that folder. Name one that exists and that "
     "you may write to.",
     "name_taken": "That folder is full of files of this name. Name another folder.",
+    "animated": "Moving pictures can't be cleaned of what they tell about a place. Send one of "
+    "them, as PNG or JPEG.",
+    "archive": "What is packed into one file is not looked through. Unpack it, and send its files "
+    "one by one.",
+    "cleaner_failed": "The file made the program fail that cleans it, so it was not sent. Print it "
+    "to PDF or take a screenshot of it, and send that.",
+    "damaged": "The file is not whole, or not as its kind asks. Open it in the program it comes "
+    "from, save it anew, and send that.",
+    "encrypted": "The file is locked with a password, so it can't be cleaned. Save it without one: "
+    "it is sealed here in any case.",
+    "mislabelled": "The file is not what its name says. Give it the ending of what it is, and send "
+    "it again; if it came from somebody else, do not open it.",
+    "moving": "Video and sound can't be cleaned of what they tell about a place. Write down what "
+    "matters, or send single pictures as JPEG or PNG.",
+    "not_utf8": "The text is in an encoding that can't be told. Save it as UTF-8, and send that.",
+    "office": "Of office files only DOCX can be cleaned. Save it as PDF, and send that.",
+    "too_large_to_clean": "Files of more than 64 MiB are not cleaned, so they are not sent. Make "
+    "it smaller, or send it in parts.",
+    "too_many_pages": "The file has more pages than are cleaned (2,000 of a PDF, 100 of a TIFF). "
+    "Send it in parts.",
+    "too_many_pixels": "The picture has more than 50 million pixels, or far more than its size can "
+    "hold. Make it smaller, and send that.",
+    "too_much_inside": "The file unpacks to far more than its size, as files do that are made to "
+    "do harm. Do not open it if it came from somebody else; print your own to PDF.",
+    "too_slow": "Cleaning the file took too long. Send it in parts, or print it to PDF and send "
+    "that.",
+    "too_much_text": "The file holds more words than can be read for places (a million "
+    "characters). Send it in parts.",
+    "unknown_type": "This kind of file can't be cleaned of what it says besides what it shows. "
+    "Send a PDF, a DOCX, a picture (JPEG, PNG, WebP, HEIC, AVIF, TIFF) or plain text.",
+    "unmade_redaction": "Parts of the file are marked to be blacked out, and still stand beneath. "
+    "Apply the redactions in the program that made them, and send what it saves.",
 }
 """What to do next, by reason."""
 
@@ -906,7 +1007,7 @@ class AttachmentUnfit(AttachmentError):
 
     Attributes:
         reason: `unreadable`, `changed`, `too_large`, `staging_gone`, `folder_refused` or
-            `name_taken`.
+            `name_taken`; or why it can't be cleaned, as docs/spec/cleaning.md lists it.
     """
 
     def __init__(self, reason: str) -> None:

@@ -80,7 +80,10 @@ def copy_durably(source: Path, target: Path) -> None:
 
 @contextmanager
 def telling_full_disk() -> Iterator[None]:
-    """Turn the system's word for a full disk into ours."""
+    """Turn the system's word for a full disk into ours.
+
+    It stands around an open file too: what is left in its buffer is written when it is closed.
+    """
     try:
         yield
     except OSError as failed:

@@ -9,7 +9,10 @@ Spec: docs/spec/blobs.md, "Sealed form".
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 from quietway.attaching.staging import force, forget, open_new, read_pieces, write_all
 from quietway.attaching.transfer import Tell, TransferProgress
 from quietway.errors import AttachmentUnfit
+from quietway.files import telling_full_disk
 from quietway.unbroken import end_what_began
 from quietway_crypto.blob import BlobTerms, commit_to_blob, seal_blob
 from quietway_crypto.blob_sizes import measure_blob
@@ -77,7 +81,7 @@ class Source:
             yield BytesIO(self.held)
             return
         try:
-            file = self.held.open("rb")
+            file = os.fdopen(_open_at_once(self.held), "rb")
         except OSError:
             raise AttachmentUnfit("unreadable") from None
         with file:
@@ -140,7 +144,7 @@ async def seal_file(
     total = measure_blob(pointer.padded_length)
     digest, done = hashlib.sha256(), 0
     try:
-        with source.opened() as plain, open_new(path) as file:
+        with telling_full_disk(), source.opened() as plain, open_new(path) as file:
             chunks = seal_blob(terms_of(pointer), read_pieces(plain))
 
             def seal_some() -> int:
@@ -161,6 +165,16 @@ async def seal_file(
             raise AttachmentUnfit("changed") from None
         raise
     return pointer.model_copy(update={"sha256": digest.digest()})
+
+
+def _open_at_once(path: Path) -> int:
+    # A pipe that was put in the file's place since would be waited for, and all else with it.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no file")
+    return descriptor
 
 
 def _measure(path: Path) -> int:

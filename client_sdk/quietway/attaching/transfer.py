@@ -21,12 +21,12 @@ class TransferProgress:
     """How far a file has come.
 
     Attributes:
-        stage: `seal` and `upload` on the way out, `fetch` and `open` on the way in.
+        stage: `clean`, `seal` and `upload` on the way out, `fetch` and `open` on the way in.
         done: How many bytes of this stage.
         total: Out of how many.
     """
 
-    stage: Literal["seal", "upload", "fetch", "open"]
+    stage: Literal["clean", "seal", "upload", "fetch", "open"]
     done: int
     total: int
 
