@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := crypto schemas protocol client_sdk server desk migrations tests examples bench deploy
 WORKERS ?= auto
 
-.PHONY: help install format lint types imports dependencies test faults check vectors schemas requirements bench profile demo cluster relay desk migrate lock dist clean
+.PHONY: help install format lint types imports dependencies test faults check vectors schemas requirements bench guard-eval profile demo cluster relay desk migrate lock dist clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,10 @@ requirements: $(READY) ## print the requirements, one line a row, with the tests
 
 bench: $(READY) ## measure speed, peers beside us (CLAIM=name measures one claim, ROUNDS=n takes more rounds)
 	@$(BIN)/python -m bench
+
+guard-eval: $(READY) ## measure the location guard with a file of sentences (DATA=path, one JSON object a line; SHOW=1 prints texts)
+	@test -n "$(DATA)" || { echo "Say which file: make guard-eval DATA=path. docs/reference/make.md has its form."; exit 2; }
+	@$(BIN)/python -m bench.guard_eval $(if $(SHOW),--show) "$(DATA)"
 
 profile: $(READY) ## show where the relay's time goes under load (DOOR=http, BATCH=20: another load than single frames)
 	@$(BIN)/python -m bench.profile

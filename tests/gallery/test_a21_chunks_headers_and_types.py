@@ -143,7 +143,7 @@ async def test_whatever_the_relay_makes_of_a_file_nothing_is_written(
     """The hash is in the signed pointer; without it (the control's half) the chunks refuse."""
     async with Agencies(tmp_path / "agencies") as agencies:
         shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
-        sent = await shelter.attachments.send(b"x" * 200_000, to="MERCY", name="a.bin")
+        sent = await shelter.attachments.send(b"x" * 200_000, to="MERCY", name="a.txt")
         await hospital.sync()
         folder = tmp_path / "into"
         folder.mkdir()

@@ -2,7 +2,8 @@
 
 Defences: nothing is compressed: no package that carries a secret imports a compressor, no websocket
 agrees to one, no answer has a content encoding and no request may. What remains of a size is the
-length alone, and that is padded.
+length alone, and that is padded. The process that cleans a file does unpack and pack: it has that
+one file, and neither a key nor anything that somebody else wrote.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ COMPRESSORS = {
     "brotli", "bz2", "compression", "gzip", "lz4", "lzma", "snappy", "tarfile", "zipfile", "zlib",
     "zstandard", "zstd",
 }  # fmt: skip
+CLEANER = ROOT / "client_sdk/quietway/cleaning/worker"
 PAIRS = 1_000
 SECRET = "case 7F3K9Q, a room in the old mill"
 
@@ -53,7 +55,8 @@ def imported_by(path: Path) -> set[str]:
 def test_nothing_that_carries_a_secret_imports_a_compressor() -> None:
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     assert len(files) > 100
-    assert [path for path in files if imported_by(path) & COMPRESSORS] == []
+    packers = [path for path in files if imported_by(path) & COMPRESSORS]
+    assert [path for path in packers if not path.is_relative_to(CLEANER)] == []
     assert imported_by(Path(__file__)) & COMPRESSORS == {"zlib"}
 
 

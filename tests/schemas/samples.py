@@ -9,7 +9,7 @@ from tests.schemas.case_samples import make_largest_of_cases, make_smallest_of_c
 from quietway_schemas.canonical import LARGEST_INTEGER
 from quietway_schemas.checkpoints import format_note, format_text
 from quietway_schemas.codebook.lists import codes
-from quietway_schemas.content.access import MOST_ACCESSED, AccessEvent
+from quietway_schemas.content.access import MOST_ACCESSED, MOST_RULES, AccessEvent
 from quietway_schemas.content.agency import (
     MOST_OFFER_BYTES,
     MOST_PARTS,
@@ -18,6 +18,8 @@ from quietway_schemas.content.agency import (
     MOST_ROWS,
     PART_BYTES,
     AgencyLeaving,
+    AgencyOverrideConfirmation,
+    AgencyOverrideRequest,
     AgencyProposal,
     AgencyReview,
     AgencyShared,
@@ -149,6 +151,8 @@ def make_smallest() -> list[ContentModel]:
     return [
         make_access(),
         AgencyLeaving(),
+        AgencyOverrideConfirmation(digest=draw(32)),
+        make_override_request(),
         AgencyProposal(certificate=b"{}", approvals=(make_approval(),)),
         AgencyReview(device=DeviceId(draw()), issued=LATEST_INSTANT),
         AgencyShared(rows=(SharedRow(kind="invited", key=draw(), value=b"{}", at=NOW),)),
@@ -200,7 +204,14 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
 
     return [
         make_access(
-            MOST_ACCESSED, number=LARGEST_INTEGER, exercise=True, purpose=longest("purpose_of_use")
+            MOST_ACCESSED,
+            action="override",
+            number=LARGEST_INTEGER,
+            exercise=True,
+            purpose=longest("purpose_of_use"),
+            rules=make_rules(),
+            guard_reason=longest("guard_reason"),
+            second=DeviceId(draw()),
         ),
         *_make_largest_within(),
         make_attachment(
@@ -276,6 +287,11 @@ def make_attachment(**changes: object) -> AttachmentFile:
     return AttachmentFile.model_validate({**fields, **changes})
 
 
+def make_rules() -> tuple[str, ...]:
+    names = (chr(ord("a") + number) for number in range(MOST_RULES))
+    return tuple(f"{name * 24}.{name * 40}" for name in names)
+
+
 def make_access(messages: int = 1, **changes: object) -> AccessEvent:
     fields: dict[str, object] = {
         "action": "open",
@@ -285,6 +301,16 @@ def make_access(messages: int = 1, **changes: object) -> AccessEvent:
         "core_hashes": tuple(draw(32) for _ in range(messages)),
     }
     return AccessEvent.model_validate({**fields, **changes})
+
+
+def make_override_request(**changes: object) -> AgencyOverrideRequest:
+    fields: dict[str, object] = {
+        "digest": draw(32),
+        "kind": "message.text",
+        "rules": ("vehicle.plate",),
+        "reason_code": "rule_mistaken",
+    }
+    return AgencyOverrideRequest.model_validate({**fields, **changes})
 
 
 def make_approval() -> Approval:
@@ -335,6 +361,13 @@ def _make_largest_within() -> list[ContentModel]:
     ]
     return [
         AgencyLeaving(exercise=True),
+        AgencyOverrideConfirmation(exercise=True, digest=draw(32)),
+        make_override_request(
+            exercise=True,
+            kind="a" * 24 + "." + "a" * 24,
+            rules=make_rules(),
+            reason_code=longest("guard_reason"),
+        ),
         AgencyProposal(
             exercise=True,
             certificate=draw(MAX_CERTIFICATE_BYTES),

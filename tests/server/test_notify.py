@@ -130,7 +130,9 @@ def mailing(mail: MailProvider, seconds: float = 5.0) -> Email:
     return Email(MailServer("127.0.0.1", mail.port, "relay@relay.example"), seconds=seconds)
 
 
+@pytest.mark.requirement("A46")
 async def test_a_mail_says_one_constant_text() -> None:
+    """A46: an open channel carries no location and no routine: an e-mail has one constant text."""
     with MailProvider() as mail:
         await mailing(mail).notify(TARGET, key=KEY)
         ((recipients, raw),) = mail.mails

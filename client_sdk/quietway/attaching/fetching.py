@@ -30,6 +30,7 @@ from quietway.attaching.staging import (
 )
 from quietway.attaching.transfer import Fetched, Tell, TransferProgress
 from quietway.errors import AttachmentGone, AttachmentRefused, AttachmentUnfit, RelayRefused
+from quietway.files import telling_full_disk
 from quietway.unbroken import end_what_began
 from quietway_crypto.blob import check_blob_commitment, open_blob
 from quietway_crypto.blob_sizes import (
@@ -136,7 +137,7 @@ async def _fetch_rest(
 
 async def _open_into(path: Path, sealed: Path, terms: BlobTerms, tell: Tell | None) -> None:
     done = 0
-    with sealed.open("rb") as file, open_new(path) as plain:
+    with telling_full_disk(), sealed.open("rb") as file, open_new(path) as plain:
         commitment = file.read(BLOB_COMMITMENT_BYTES)
         pieces = open_blob(terms, commitment, read_pieces(file, CHUNK_BYTES + CHUNK_OVERHEAD))
 

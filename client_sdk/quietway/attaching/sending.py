@@ -29,6 +29,7 @@ from quietway.attaching.upload import Upload
 from quietway.engine.codec import Fields, write_row
 from quietway.errors import (
     AttachmentUnfit,
+    LocationFound,
     NotPermitted,
     PartnerPaused,
     QuietwayError,
@@ -52,6 +53,7 @@ from quietway_schemas.instants import DAY
 
 if TYPE_CHECKING:
     import builtins
+    from collections.abc import Iterable
     from pathlib import Path
 
     from quietway.agent import Agent
@@ -85,10 +87,10 @@ class Uploads:
         self._sealing.add(path)
         return path
 
-    async def keep(self, upload: Upload) -> None:
-        """Write an upload down; from now on it is gone on with until it is done."""
+    async def keep(self, upload: Upload, *, also: Iterable[Put] = ()) -> None:
+        """Write an upload and these rows down; from now on it is gone on with until it is done."""
         try:
-            await self._agent.settle(also=[upload.to_put()])
+            await self._agent.settle(also=[upload.to_put(), *also])
         finally:
             self._sealing.discard(self._path(upload))
 
@@ -111,6 +113,7 @@ class Uploads:
             ContentRefused, PartnerPaused, TrustError, RoleRefused: As `speak`; it is tried again.
             NotPermitted: To one of them it may not be said any more. It was forgotten: what a
                 survivor stopped is not said later by itself.
+            LocationFound: The guard found by now what nothing overrides. The same.
         """
         async with self._turn:
             if not await self._is_kept(upload):
@@ -124,10 +127,10 @@ class Uploads:
                 return _not_yet(upload, refused)
             except RelayError as problem:
                 return _not_yet(upload, problem)
-            said, not_permitted = await self._say_to_all(upload, kept.expires)
+            said, stopped = await self._say_to_all(upload, kept.expires)
             await self._forget(upload, kept.expires)
-            if not_permitted is not None:
-                raise not_permitted
+            if stopped is not None:
+                raise stopped
             return next((sent for sent in said if sent.problem is not None), said[0])
 
     async def go_on(self) -> builtins.list[QuietwayError]:
@@ -232,13 +235,13 @@ class Uploads:
 
     async def _say_to_all(
         self, upload: Upload, expires: Instant
-    ) -> tuple[builtins.list[Sent], NotPermitted | None]:
+    ) -> tuple[builtins.list[Sent], NotPermitted | LocationFound | None]:
         said: builtins.list[Sent] = []
-        refused: NotPermitted | None = None
+        refused: NotPermitted | LocationFound | None = None
         for copy in upload.copies:
             try:
                 said.append(await self._say(upload, copy, expires))
-            except NotPermitted as problem:
+            except (NotPermitted, LocationFound) as problem:
                 refused = problem
         return said, refused
 
@@ -251,6 +254,7 @@ class Uploads:
             to=copy.to,
             conversation=upload.conversation,
             local_id=copy.local_id,
+            asked_before=True,
         )
 
     async def _was_said(self, copy: Copy) -> bool:

@@ -23,6 +23,7 @@ from quietway.blocking.faces import (
     Retention,
     Status,
 )
+from quietway.blocking.guard import Guard
 from quietway.blocking.loop import Loop
 from quietway.blocking.signed import Access, Dictionary
 from quietway.client import AsyncClient, AsyncLockedDevice
@@ -78,6 +79,7 @@ class Client:
         access: Who looked at what.
         consent: What survivors decided about their cases.
         contacts: Whom to reach at an agency, and what contact there was.
+        guard: What may not be said, why, and overrides.
     """
 
     def __init__(self, client: AsyncClient, loop: Loop) -> None:
@@ -91,6 +93,7 @@ class Client:
         self.board = Board(client.board, loop)
         self.cases = Cases(client.cases, loop)
         self.contacts = Contacts(client.contacts, loop)
+        self.guard = Guard(client.guard, loop)
         self.messages = Messages(client.messages, loop)
         self.attachments = Attachments(client.attachments, loop)
         self.devices = Devices(client.devices, loop)

@@ -46,6 +46,7 @@ class Compose:
         class_: The class that the type travels in.
         content: Canonical JSON.
         devices: The only devices it is for; empty for all of these agencies that may receive it.
+        is_read: Whether the guard read it; what holds a text is not taken in without.
     """
 
     now: Instant
@@ -56,6 +57,7 @@ class Compose:
     class_: EnvelopeClass
     content: bytes = field(repr=False)
     devices: tuple[DeviceId, ...] = ()
+    is_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)

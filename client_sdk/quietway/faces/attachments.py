@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quietway.attaching.fetching import fetch_file
 from quietway.attaching.sealed_file import Source, draw_pointer, seal_file
 from quietway.attaching.sending import Uploads
-from quietway.attaching.transfer import Attachment
+from quietway.attaching.staging import forget, staged
+from quietway.attaching.transfer import Attachment, TransferProgress
 from quietway.attaching.upload import Copy, Upload
+from quietway.cleaning.cleaning import CLEANING, clean, forget_leftovers
 from quietway.errors import ContentRefused, NotFound
 from quietway.faces.saying import saying_refusals
+from quietway.guarding.asking import ask_guard
+from quietway.guarding.records import write_records
 from quietway.history import list_tagged
 from quietway.naming import find_alias
 from quietway.roles import keep_readable
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
     from quietway.agent import Agent
     from quietway.attaching.transfer import Fetched, Tell
+    from quietway.cleaning.cleaned import Cleaned
     from quietway.errors import QuietwayError
     from quietway.records import StoredMessage
     from quietway.reports import Sent
@@ -44,16 +50,17 @@ _SECRET_BYTES = 32
 
 
 class AsyncAttachments:
-    """Files: sent, listed, fetched, taken back.
+    """Files: cleaned, sent, listed, fetched, taken back.
 
-    What is inside a file goes as it is, also what its program wrote there without being asked:
-    places, names, earlier versions.
+    A file is cleaned of what it says besides what it shows before it is sealed; what can't be
+    cleaned is refused.
     """
 
     def __init__(self, agent: Agent, home: Path) -> None:
         self._agent = agent
         self._home = home
         self._uploads = Uploads(agent, home)
+        forget_leftovers(home)
         agent.errands.append(self.go_on)
 
     async def send(
@@ -67,7 +74,10 @@ class AsyncAttachments:
         conversation: ConversationId | None = None,
         progress: Tell | None = None,
     ) -> Sent:
-        """Send a file. Cut off, it goes on by itself with the next `sync`.
+        """Clean a file and send it. Cut off once it is sealed, it goes on with the next `sync`.
+
+        A new file is made of what it shows, and that one is sealed; the guard reads its name and
+        the words in it. `Sent.removed` says what it does not tell any more.
 
         Args:
             source: A path, or the bytes themselves.
@@ -81,11 +91,14 @@ class AsyncAttachments:
 
         Returns:
             What became of it: `not_yet_sent` with the reason until all of it is at the relay.
+            `removed` and `found` stand here alone, and not where it went on by itself.
 
         Raises:
             ContentRefused: The name or the media type has not the form that is asked, or it is of
                 a case and for several.
-            AttachmentUnfit: The file can't be read, changed meanwhile, or is too large.
+            AttachmentUnfit: The file can't be read or cleaned, changed meanwhile, or is too large.
+            LocationFound: The guard found in its name, or in its words, what should not be said.
+                Nothing was sealed or sent.
             NotPermitted: Neither consent, an agreement nor a law allows it. Nothing was sealed.
             PartnerPaused: Your agency has paused all of them. Nothing was sealed or sent.
             StorageFull: There is no room for its sealed copy. Nothing was sent.
@@ -98,12 +111,48 @@ class AsyncAttachments:
             )
         given = Source.of(source)
         shown = given.name if name is None else name
+        # Before anything is read of it: a file that may not be sent is not taken apart either.
         with saying_refusals():
-            pointer = draw_pointer(
+            asked = draw_pointer(
                 given, agent.entropy, name=shown, media_type=media_type or _guess_type(shown)
             )
-        about = pointer.model_copy(update={"case_ref": case_ref})
+        about = asked.model_copy(update={"case_ref": case_ref})
         await check_allowed(agent, about, agencies, conversation)
+        place = staged(self._home, CLEANING, asked.blob_id)
+        if progress is not None:
+            progress(TransferProgress("clean", 0, given.length))
+        try:
+            cleaned = await clean(
+                given, name=shown, media_type=media_type or "", place=place, tell=progress
+            )
+            return await self._send_cleaned(
+                cleaned,
+                agencies,
+                case_ref=case_ref,
+                conversation=conversation,
+                progress=progress,
+            )
+        finally:
+            forget(place)
+
+    async def _send_cleaned(
+        self,
+        cleaned: Cleaned,
+        agencies: tuple[AgencyId, ...],
+        *,
+        case_ref: CaseRef | None = None,
+        conversation: ConversationId | None = None,
+        progress: Tell | None = None,
+    ) -> Sent:
+        """Seal and send a file that was cleaned, where the guard lets its words pass."""
+        agent, given = self._agent, Source.of(cleaned.path)
+        cleaned.check_words()
+        with saying_refusals():
+            pointer = draw_pointer(
+                given, agent.entropy, name=cleaned.name, media_type=cleaned.media_type
+            )
+        about = pointer.model_copy(update={"case_ref": case_ref})
+        decision = await ask_guard(agent, about, inside=cleaned.texts)
         copies = await self._plan(agencies, case_ref)
         path = self._uploads.place(pointer)
         try:
@@ -119,8 +168,11 @@ class AsyncAttachments:
             copies=copies,
             at=agent.clock.now(),
         )
-        await self._uploads.keep(upload)
-        return await self._uploads.finish(upload, progress)
+        names = [copy.local_id for copy in copies]
+        records = write_records(agent, decision, pointer.type, names)
+        await self._uploads.keep(upload, also=records)
+        sent = await self._uploads.finish(upload, progress)
+        return replace(sent, found=decision.told, removed=cleaned.removed)
 
     async def list(self) -> list[Attachment]:
         """List the files that are known here, oldest first, and last what is on its way."""

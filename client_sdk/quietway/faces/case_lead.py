@@ -40,7 +40,7 @@ class AsyncCaseLead:
         # What a person does and what goes on by itself never decide at once.
         self._turn = asyncio.Lock()
         self._settler = LeadSettler(agent)
-        agent.errands.append(self._go_on)
+        agent.errands_of_cases.append(self._go_on)
 
     async def show(self, case: CaseRef | str) -> Lead:
         """Say who leads a case now, and what it offers.

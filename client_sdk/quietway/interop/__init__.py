@@ -16,12 +16,14 @@ from __future__ import annotations
 from quietway.interop.coded import CodedRequest
 from quietway.interop.fhir import Imported, preview_referral, read_referral
 from quietway.interop.files import read_import_file
+from quietway.interop.guarded import FieldFinding
 from quietway.interop.own_record import write_csv, write_json
 from quietway.interop.task_export import write_task, write_tasks
 from quietway.interop.task_report import TaskReport, read_task_state
 
 __all__ = [
     "CodedRequest",
+    "FieldFinding",
     "Imported",
     "TaskReport",
     "preview_referral",

@@ -19,11 +19,13 @@ from quietway.errors import ImportRefused
 from quietway.interop.code_map import OTHER, find_service, find_urgency
 from quietway.interop.codings import read_field, refuse_modifiers
 from quietway.interop.dropped import name_dropped_fields
+from quietway.interop.guarded import guard_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from quietway.interop.codings import Resource
+    from quietway.interop.guarded import FieldFinding
 
 VOID: Final = "entered-in-error"
 """The status of a record that should not be there: it is never taken."""
@@ -79,6 +81,7 @@ class CodedRequest:
         unmapped: Names of the fields that hold codes from which no service could be read.
         cautions: Names of the fields that a person must know of before the referral is sent:
             `doNotPerform` says that the file asks that something is *not* done.
+        found: What the guard found in the texts that were left behind, by field.
     """
 
     kind: str
@@ -87,6 +90,7 @@ class CodedRequest:
     dropped: tuple[str, ...]
     unmapped: tuple[str, ...]
     cautions: tuple[str, ...] = ()
+    found: tuple[FieldFinding, ...] = ()
 
 
 def read_coded(resource: Resource, kind: Kind, *, allow_closed: bool = False) -> CodedRequest:
@@ -118,6 +122,7 @@ def read_coded(resource: Resource, kind: Kind, *, allow_closed: bool = False) ->
         # What must not be done is no service, so its code is not read as one.
         unmapped=tuple(_name(field) for field in found if found[field]) if forbids else unmapped,
         cautions=(forbids,) if forbids else (),
+        found=guard_fields(dict(resource)),
     )
 
 

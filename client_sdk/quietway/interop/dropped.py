@@ -54,7 +54,7 @@ def _walk(
         found.add(path)
     elif isinstance(value, dict) and (value or not path):
         for name, held in value.items():
-            _walk(held, (*path, _tell(name)), whole, found)
+            _walk(held, (*path, tell_name(name)), whole, found)
     elif isinstance(value, list) and value:
         inner = [held for held in value if held and isinstance(held, dict | list)]
         for held in inner:
@@ -65,7 +65,8 @@ def _walk(
         found.add(path)
 
 
-def _tell(name: str) -> str:
+def tell_name(name: str) -> str:
+    """Give a name that the standard has; any other may be somebody's."""
     # `_note` carries the extensions of the plain value `note`.
     return name if name.removeprefix("_") in _names() else UNKNOWN_NAME
 

@@ -5,7 +5,8 @@ for, and names nobody. So only codes pass: the service and its urgency. All else
 (the two agencies, a contact, the purpose, what the survivor chose) the file does not say, or says
 about a person, and comes from the caller.
 
-The caller's own words are not looked into here; the file's words never become the caller's.
+The caller's own words are read by the guard when they are sent, and not here; the file's words
+never become the caller's.
 
 Spec: docs/reference/interop.md, "Import".
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from quietway.interop.coded import CodedRequest, Kind
+    from quietway.interop.guarded import FieldFinding
     from quietway_schemas.content.referral import Receiving, Referring, VspContact
     from quietway_schemas.ids import CaseRef
     from quietway_schemas.instants import Instant
@@ -51,6 +53,8 @@ class Imported:
         cautions: Names of fields that a person must know of before the packet is sent;
             `doNotPerform` says that the file asks that something is *not* done.
         kind: `ServiceRequest` or `Task`.
+        found: What the guard found in the texts that were left behind, by field: nothing of it is
+            in the packet, and nobody should write it in by hand.
     """
 
     packet: ReferralPacket
@@ -58,6 +62,7 @@ class Imported:
     unmapped: tuple[str, ...]
     cautions: tuple[str, ...] = ()
     kind: str = "ServiceRequest"
+    found: tuple[FieldFinding, ...] = ()
 
 
 def preview_referral(raw: bytes, *, allow_closed: bool = False) -> CodedRequest:
@@ -156,7 +161,7 @@ def read_referral(
         )
     except ContentError as refused:
         raise ContentRefused(refused.field, refused.reason) from None
-    return Imported(packet, coded.dropped, coded.unmapped, coded.cautions, coded.kind)
+    return Imported(packet, coded.dropped, coded.unmapped, coded.cautions, coded.kind, coded.found)
 
 
 def _as_it_was(read: Callable[_Said, Imported]) -> Callable[_Said, Imported]:

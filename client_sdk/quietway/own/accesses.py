@@ -12,6 +12,7 @@ Spec: docs/spec/access-log.md, "The event" and "The chain".
 from __future__ import annotations
 
 import asyncio
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from quietway.engine.codec import Fields, write_row
@@ -26,7 +27,7 @@ from quietway.retention import choose_shelf
 from quietway.standing import own_message
 from quietway.store.shelves import own_referral
 from quietway.views.access import AccessLog, KeptEvent, describe, list_missing, verify_logs
-from quietway_schemas.content.access import MOST_ACCESSED, AccessEvent
+from quietway_schemas.content.access import MOST_ACCESSED, OVERRIDE, AccessEvent
 from quietway_schemas.content.registry import encode_content, find_class, parse_content
 from quietway_schemas.content.roles import ROLE_RULES, is_among
 from quietway_schemas.envelope import EnvelopeClass
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from quietway.agent import Agent
+    from quietway.guarding.records import OverrideRecord
     from quietway.own.taken import Told
     from quietway_schemas.content.access import AccessAction
     from quietway_schemas.ids import MessageId, ReferralRef
@@ -100,6 +102,19 @@ class AccessLines:
             self._opened |= {(name, purpose): now for name in hashes}
         return written
 
+    async def note_override(
+        self, record: OverrideRecord, message: MessageId, *, also: Iterable[Put]
+    ) -> int:
+        """Write that a message went although the guard held it, with these rows in one commit."""
+        async with self._turn:
+            hashes = await _find_hashes(self._agent, {message}, set())
+            extra = {
+                "rules": record.rules,
+                "guard_reason": record.reason,
+                "second": record.second,
+            }
+            return await _write_lines(self._agent, OVERRIDE, hashes, None, extra, also)
+
 
 async def _find_hashes(
     agent: Agent, messages: set[MessageId], referrals: set[ReferralRef]
@@ -114,7 +129,12 @@ async def _find_hashes(
 
 
 async def _write_lines(
-    agent: Agent, action: AccessAction, hashes: Mapping[MessageId, bytes], purpose: str | None
+    agent: Agent,
+    action: AccessAction,
+    hashes: Mapping[MessageId, bytes],
+    purpose: str | None,
+    extra: Mapping[str, object] = MappingProxyType({}),
+    also: Iterable[Put] = (),
 ) -> int:
     if not hashes:
         return 0
@@ -124,13 +144,16 @@ async def _write_lines(
     names = sorted(hashes)
     groups = [names[start : start + MOST_ACCESSED] for start in range(0, len(names), MOST_ACCESSED)]
     events = [
-        AccessEvent(
-            action=action,
-            at=now,
-            number=number + offset,
-            message_ids=tuple(named),
-            core_hashes=tuple(hashes[name] for name in named),
-            purpose=purpose,
+        AccessEvent.model_validate(
+            {
+                "action": action,
+                "at": now,
+                "number": number + offset,
+                "message_ids": tuple(named),
+                "core_hashes": tuple(hashes[name] for name in named),
+                "purpose": purpose,
+                **extra,
+            }
         )
         for offset, named in enumerate(groups)
     ]
@@ -138,7 +161,8 @@ async def _write_lines(
     standing = write_row(conversation=log, next=number + len(events))
     composed = [_compose(agent, event, ConversationId(log)) for event in events]
     await agent.settle(
-        *(composed if _has_auditor(agent) else ()), also=[*rows, Put(LOG, _STANDING, standing)]
+        *(composed if _has_auditor(agent) else ()),
+        also=[*rows, Put(LOG, _STANDING, standing), *also],
     )
     return len(events)
 

@@ -9,6 +9,7 @@ Spec: docs/spec/keys.md, "Messages within an agency".
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -18,6 +19,7 @@ from quietway.engine.codec import Fields
 from quietway.errors import NotFound, QuietwayError
 from quietway.events import DeadLettered
 from quietway.own.agreeing import gather_agreements
+from quietway.own.guard_entries import GUARD_ENTRY, take_entries
 from quietway.own.lane_rows import (
     GRANTING,
     LANE_CUT,
@@ -60,6 +62,7 @@ _Kind = Literal[
     "case_alias",
     "consent",
     "data_use",
+    "guard_entry",
     "invited",
     "lane_cut",
     "lane_granted",
@@ -70,6 +73,7 @@ _Kind = Literal[
 _TABLES: Final[dict[_Kind, str]] = {
     "case_alias": CASE_ALIAS,
     "data_use": DATA_USE,
+    "guard_entry": GUARD_ENTRY,
     "invited": INVITED,
     "lane_cut": LANE_CUT,
     "lane_granted": LANE_GRANTED,
@@ -177,11 +181,25 @@ async def share_with(agent: Agent, device: DeviceId) -> None:
 
 async def take_shared(agent: Agent, told: Told, content: AgencyShared) -> Taken:
     """Take in the rows that are later than what is here."""
+    listed = await _take_lists(agent, [row for row in content.rows if row.kind == GUARD_ENTRY])
+    taken = await _take_rows(agent, told, [row for row in content.rows if row.kind != GUARD_ENTRY])
+    return Taken(
+        listed.writes + taken.writes, listed.after + taken.after, listed.events + taken.events
+    )
+
+
+async def _take_lists(agent: Agent, rows: Iterable[SharedRow]) -> Taken:
+    taken, refused = await take_entries(agent, rows)
+    events = (DeadLettered(BAD_CONTENT, agent.clock.now()),) if refused else ()
+    return replace(taken, events=events)
+
+
+async def _take_rows(agent: Agent, told: Told, rows: Iterable[SharedRow]) -> Taken:
     writes: list[Put | Delete] = []
     after: list[Callable[[], Awaitable[None]]] = []
     refused = False
     events: list[Event] = []
-    for row in content.rows:
+    for row in rows:
         if row.kind == _CONSENT:
             try:
                 taken = await _take_consents(agent, row)
@@ -269,7 +287,7 @@ def _read(agent: Agent, row: SharedRow, told: Told) -> Callable[[], Awaitable[No
         case "naming_key":
             _check_alone(row, NAMING_KEY_BYTES)
             return _remember_nothing
-        case "consent":
+        case "consent" | "guard_entry":
             raise ValueError("is put together, and not replaced")
         case "agency_secret":
             _check_alone(row, _AGENCY_BYTES)

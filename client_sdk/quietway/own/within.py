@@ -112,7 +112,7 @@ async def _take_of_colleague(agent: Agent, told: Told) -> Taken:  # noqa: PLR091
         case AgencyLeaving():
             return await take_leaving(agent, told)
         case _:
-            return Taken()
+            return await _act_on(agent, told)
 
 
 def still_decides(agent: Agent, device: DeviceId) -> bool:

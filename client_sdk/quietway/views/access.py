@@ -52,13 +52,16 @@ class AccessEntry:
 
     Attributes:
         number: Its place among all of the device's lines.
-        action: `open`, `export`, `print` or `forward_attempt`.
+        action: `open`, `export`, `print`, `forward_attempt` or `override`.
         at: When it was done, by the device's clock.
         message_ids: What was looked at.
         core_hashes: Which bytes those were, in the same order.
         purpose: A code of the list `purpose_of_use`, or None.
         findings: `altered`, `fork`, `broken_link`, `out_of_order`: what does not hold; none where
             all of it does.
+        rules: Of an override, the rules that had held the message.
+        reason: Of an override, a code of the list `guard_reason`.
+        second: Of an override, the device that confirmed it, or None.
     """
 
     number: int
@@ -68,6 +71,9 @@ class AccessEntry:
     core_hashes: tuple[bytes, ...] = field(repr=False)
     purpose: str | None = None
     findings: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    reason: str | None = None
+    second: DeviceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,9 @@ def describe(event: AccessEvent) -> AccessEntry:
         message_ids=event.message_ids,
         core_hashes=event.core_hashes,
         purpose=event.purpose,
+        rules=event.rules,
+        reason=event.guard_reason,
+        second=event.second,
     )
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quietway_schemas.content.access import OVERRIDE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -91,7 +93,8 @@ def fold_looks(
         _make_look(log, entry, asked, find_holder)
         for log in kept
         for entry in log.entries
-        if not asked.isdisjoint(entry.message_ids)
+        # Who sent it all the same has not looked at anything by that.
+        if entry.action != OVERRIDE and not asked.isdisjoint(entry.message_ids)
     ]
     return AccessReport(
         looks=tuple(sorted(looks, key=lambda look: (look.at, look.device))),

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from quietway_schemas.codebook.lists import CodeIn
+from quietway_schemas.content.access import Rules
 from quietway_schemas.content.base import ContentModel, ContentPart, Supersedes, check_seen
 from quietway_schemas.directory import MAX_CERTIFICATE_BYTES, MOST_APPROVALS, Approval
 from quietway_schemas.errors import ContentError
@@ -37,6 +38,7 @@ class SharedRow(ContentPart):
         "case_alias",
         "consent",
         "data_use",
+        "guard_entry",
         "invited",
         "lane_cut",
         "lane_granted",
@@ -142,6 +144,27 @@ class AgencyStanding(ContentModel):
         if self.scopes is not None and list(self.scopes) != sorted(set(self.scopes)):
             raise ContentError("scopes", "is not sorted, or names something twice")
         return self
+
+
+class AgencyOverrideRequest(ContentModel):
+    """`agency.override_request`: somebody asks for a second person, who may let a message pass.
+
+    `digest` is a keyed hash of the texts; the key stays on the device that asks, so nothing of
+    them can be guessed. `kind` is the content's type.
+    """
+
+    type: Literal["agency.override_request"] = "agency.override_request"
+    digest: Bytes32
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,23}(\.[a-z][a-z_]{0,23})?$")]
+    rules: Annotated[Rules, Field(min_length=1)]
+    reason_code: Annotated[str, CodeIn("guard_reason")]
+
+
+class AgencyOverrideConfirmation(ContentModel):
+    """`agency.override_confirmation`: a second person has seen what this digest is of."""
+
+    type: Literal["agency.override_confirmation"] = "agency.override_confirmation"
+    digest: Bytes32
 
 
 class AgencyReview(ContentModel):

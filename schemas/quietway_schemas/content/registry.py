@@ -18,6 +18,8 @@ from quietway_schemas.codebook.lists import DICTIONARY_VERSION
 from quietway_schemas.content.access import AccessEvent
 from quietway_schemas.content.agency import (
     AgencyLeaving,
+    AgencyOverrideConfirmation,
+    AgencyOverrideRequest,
     AgencyProposal,
     AgencyReview,
     AgencyShared,
@@ -123,6 +125,8 @@ _ROWS: Final = (
     ContentType("access.event", AccessEvent, EnvelopeClass.CASE),
     ContentType("advocate.request", AdvocateRequest, EnvelopeClass.CASE),
     ContentType("agency.leaving", AgencyLeaving, EnvelopeClass.CASE),
+    ContentType("agency.override_confirmation", AgencyOverrideConfirmation, EnvelopeClass.CASE),
+    ContentType("agency.override_request", AgencyOverrideRequest, EnvelopeClass.CASE),
     ContentType("agency.proposal", AgencyProposal, EnvelopeClass.CASE),
     ContentType("agency.review", AgencyReview, EnvelopeClass.CASE),
     ContentType("agency.shared", AgencyShared, EnvelopeClass.CASE),

@@ -77,6 +77,8 @@ ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
         "access.event": RoleRule(EVERYONE, frozenset({"auditor"})),
         "advocate.request": _CASEWORK,
         "agency.leaving": _ANYONE,
+        "agency.override_confirmation": _ANYONE,
+        "agency.override_request": _ANYONE,
         "agency.proposal": _ANYONE,
         "agency.review": _ANYONE,
         "agency.shared": _ANYONE,

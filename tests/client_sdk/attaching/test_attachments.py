@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.client_sdk.agencies import HOSPITAL, POLICE, SHELTER, Agencies, invite
@@ -31,10 +31,11 @@ from quietway import (
     UnknownPartner,
 )
 from quietway.attaching.staging import INCOMING, OUTGOING
+from quietway.cleaning.cleaned import Cleaned
 from quietway.client import AsyncClient
 from quietway.content import AttachmentFile, CaseRef
 from quietway.errors import QuietwayError, RoleRefused
-from quietway.speaking import speak
+from quietway.speaking import find_agencies, speak
 from quietway.store.memory import MemoryStore
 from quietway.testing.sandbox import FAST, PASSPHRASE, RELAY_URL
 from quietway_crypto.lanes import hash_capability
@@ -60,6 +61,20 @@ async def pair(agencies: Agencies) -> tuple[AsyncClient, AsyncClient]:
     return shelter, hospital
 
 
+async def send_cleaned(
+    client: AsyncClient, content: bytes, name: str = "a.bin", to: str = "MERCY", **more: Any
+) -> Sent:
+    """Send a file as it is once it was cleaned: this page is about the way of a sealed file."""
+    agent = client._agent
+    place = client.home / f"{agent.entropy.draw(4).hex()}.cleaned"
+    place.write_bytes(content)
+    cleaned = Cleaned(place, len(content), name, "application/octet-stream", (), ())
+    try:
+        return await client.attachments._send_cleaned(cleaned, find_agencies(agent, to), **more)
+    finally:
+        place.unlink()
+
+
 async def receive(client: AsyncClient) -> AttachmentFile:
     await client.sync()
     (pointer,) = [
@@ -83,18 +98,18 @@ def strays(client: AsyncClient) -> list[str]:
     return [path.name for way in ways if way.is_dir() for path in way.iterdir()]
 
 
-@pytest.mark.parametrize("content", [b"", b"x", SMALL, LARGE])
+@pytest.mark.parametrize("content", [b"x", SMALL])
 async def test_a_file_arrives_as_it_was(agencies: Agencies, tmp_path: Path, content: bytes) -> None:
     shelter, hospital = await pair(agencies)
-    source = tmp_path / "plan of the house.pdf"
+    source = tmp_path / "what is free.txt"
     source.write_bytes(content)
     sent = await shelter.attachments.send(source, to="MERCY")
     assert (sent.state, sent.problem) == ("stored_at_relay", None)
     pointer = await receive(hospital)
-    assert (pointer.name, pointer.media_type) == ("plan of the house.pdf", "application/pdf")
+    assert (pointer.name, pointer.media_type) == ("what is free.txt", "text/plain")
     fetched = await hospital.attachments.fetch(str(sent.message_id), tmp_path)
     assert fetched.path.read_bytes() == content
-    assert fetched.path.name == "plan of the house (2).pdf"
+    assert fetched.path.name == "what is free (2).txt"
     assert fetched.path.stat().st_mode & 0o077 == 0
     assert strays(shelter) == strays(hospital) == []
     held = b"".join(held.body for held in agencies.relay.blobs.held.values())
@@ -105,7 +120,7 @@ async def test_a_file_arrives_as_it_was(agencies: Agencies, tmp_path: Path, cont
 async def test_progress_tells_each_stage_to_its_end(agencies: Agencies, tmp_path: Path) -> None:
     shelter, hospital = await pair(agencies)
     told: list[TransferProgress] = []
-    sent = await shelter.attachments.send(LARGE, to="MERCY", name="a.bin", progress=told.append)
+    sent = await send_cleaned(shelter, LARGE, progress=told.append)
     await hospital.sync()
     await hospital.attachments.fetch(str(sent.message_id), tmp_path, progress=told.append)
     assert list(dict.fromkeys(held.stage for held in told)) == ["seal", "upload", "fetch", "open"]
@@ -196,7 +211,7 @@ async def test_a_file_too_large_for_the_relay_is_told_and_forgotten(
     shelter, _ = await pair(agencies)
     monkeypatch.setattr(relay_blobs, "LARGEST_BLOB", 100_000)
     with pytest.raises(AttachmentUnfit) as refused:
-        await shelter.attachments.send(LARGE, to="MERCY", name="a")
+        await send_cleaned(shelter, LARGE)
     assert refused.value.reason == "too_large"
     assert (strays(shelter), await shelter.attachments.list()) == ([], [])
 
@@ -207,7 +222,7 @@ async def test_without_the_network_it_waits_and_goes_with_the_next_sync(
     shelter, hospital = await pair(agencies)
     agencies.clock.advance(90)
     agencies.relay.offline = True
-    sent = await shelter.attachments.send(LARGE, to="MERCY", name="a.bin")
+    sent = await send_cleaned(shelter, LARGE)
     assert sent.state == "not_yet_sent"
     assert isinstance(sent.problem, RelayUnreachable)
     assert [held.state for held in await shelter.attachments.list()] == ["uploading"]
@@ -224,7 +239,7 @@ async def test_an_unreadable_staging_file_is_told_and_forgotten(agencies: Agenci
     shelter, _ = await pair(agencies)
     agencies.clock.advance(90)
     agencies.relay.offline = True
-    await shelter.attachments.send(SMALL, to="MERCY", name="a.bin")
+    await send_cleaned(shelter, SMALL)
     for path in (shelter.home / OUTGOING).iterdir():
         path.unlink()
     agencies.relay.offline = False
@@ -264,7 +279,7 @@ async def test_bytes_that_the_relay_changed_are_refused_and_nothing_is_written(
 ) -> None:
     """With its control: without the hash the chunks still refuse; the relay gains nothing."""
     shelter, hospital = await pair(agencies)
-    sent = await shelter.attachments.send(LARGE, to="MERCY", name="a.bin")
+    sent = await send_cleaned(shelter, LARGE)
     await hospital.sync()
     (held,) = agencies.relay.blobs.held.values()
     held.body = held.body[:-1] + bytes([held.body[-1] ^ 1])
@@ -280,7 +295,7 @@ async def test_bytes_that_the_relay_changed_are_refused_and_nothing_is_written(
 
 async def test_a_fetch_goes_on_where_it_stopped(agencies: Agencies, tmp_path: Path) -> None:
     shelter, hospital = await pair(agencies)
-    sent = await shelter.attachments.send(LARGE, to="MERCY", name="a.bin")
+    sent = await send_cleaned(shelter, LARGE)
     await hospital.sync()
     told: list[TransferProgress] = []
 
@@ -307,9 +322,7 @@ async def test_cancelling_leaves_nothing_broken(agencies: Agencies, tmp_path: Pa
             if progress.stage == at:
                 task.cancel()  # noqa: B023 - the task of this turn
 
-        task = asyncio.ensure_future(
-            shelter.attachments.send(LARGE, to="MERCY", name=f"{stage}.bin", progress=stop)
-        )
+        task = asyncio.ensure_future(send_cleaned(shelter, LARGE, f"{stage}.bin", progress=stop))
         with pytest.raises(asyncio.CancelledError):
             await task
         assert len(strays(shelter)) == (stage == "upload")
@@ -385,7 +398,7 @@ async def send_with_a_fault(sender: Sender, fault: str, call: int, *, of_store: 
     sender.fate.order(fault, call, of_store=of_store)
     was_told = False
     with suppress(QuietwayError, Killed):
-        await sender.shelter.attachments.send(content, to="MERCY", name="a.bin")
+        await send_cleaned(sender.shelter, content)
         was_told = True
     happened = sender.fate.happened
     await sender.heal()

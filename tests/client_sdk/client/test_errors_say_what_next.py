@@ -10,6 +10,7 @@ import pytest
 
 import quietway
 from quietway import QuietwayError
+from quietway.guard.deciding import Decision, TextFinding
 from quietway.policy.rulings import Ruling
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ GIVEN: Final[dict[str, tuple[object, ...]]] = {
     "ContentRefused": ("code", "is no code: take one of the list."),
     "EvidenceRefused": ("malformed",),
     "ImportRefused": ("malformed", "file"),
+    "LocationFound": (
+        Decision((TextFinding("text", "vehicle.plate", "hold", 0, 7),), needs="reason"),
+        bytes(32),
+        "message.text",
+    ),
     "PassphraseTooWeak": ("It is a common one. Take six words.",),
     "RecoveryFileRefused": ("malformed",),
     "RelayRefused": ("over_quota", "Too much at once. Try again later."),

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import quietway
+import quietway.checking
 import quietway.codes
 import quietway.content
 import quietway.errors
 import quietway.testing
-from quietway.blocking import cases, client, faces
+from quietway.blocking import cases, client, faces, guard
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "sdk.md"
 PUBLIC_NAMES = [
@@ -96,6 +97,8 @@ PUBLIC_NAMES = [
     "ForkFound",
     "Gap",
     "GapSeen",
+    "GuardFailed",
+    "GuardRule",
     "Hardened",
     "HeldBack",
     "Holder",
@@ -108,6 +111,8 @@ PUBLIC_NAMES = [
     "Lead",
     "LegalHold",
     "LinkRefused",
+    "ListedPhrase",
+    "LocationFound",
     "LockedDevice",
     "LogAlarm",
     "LogForked",
@@ -133,6 +138,10 @@ PUBLIC_NAMES = [
     "OutboxState",
     "OutpacedByColleague",
     "OverQuota",
+    "Override",
+    "OverrideRecord",
+    "OverrideReport",
+    "OverrideRequest",
     "OwnDevice",
     "OwnDevicesChanged",
     "Page",
@@ -166,6 +175,7 @@ PUBLIC_NAMES = [
     "RoleRefused",
     "RollbackSilent",
     "RootOffline",
+    "RuleRate",
     "Ruling",
     "Said",
     "SecretAwaited",
@@ -180,6 +190,7 @@ PUBLIC_NAMES = [
     "StandingReport",
     "StatusEntry",
     "StorageFull",
+    "StewardNeeded",
     "StoreDamaged",
     "StoreError",
     "StoreExists",
@@ -190,6 +201,7 @@ PUBLIC_NAMES = [
     "SweepReport",
     "SyncProgress",
     "SyncReport",
+    "TextFinding",
     "TimelineEntry",
     "Told",
     "ToldOtherwise",
@@ -236,6 +248,8 @@ PUBLIC_METHODS = {
     "Cases": "advise barriers concerns due export_timeline find indicators link list note_change "
     "note_progress note_respondent note_risk open progress review set_status timeline",
     "Messages": "conversation conversations mark_opened receipts send",
+    "Guard": "check_file check_text confirm explain inspect list_rules override overrides requests",
+    "GuardLists": "allow deny list remove",
     "Log": "acknowledge alarms evidence export standing",
     "Attachments": "fetch go_on list send withdraw",
     "Devices": "acknowledge approve approve_snapshot changes confirm decline give_snapshot list "
@@ -264,7 +278,10 @@ def test_the_public_methods_are_these_and_no_others() -> None:
         found = {
             held
             for held in dir(
-                getattr(client, name, None) or getattr(cases, name, None) or getattr(faces, name)
+                getattr(client, name, None)
+                or getattr(cases, name, None)
+                or getattr(guard, name, None)
+                or getattr(faces, name)
             )
             if not held.startswith("_")
         }
@@ -291,6 +308,7 @@ def test_every_public_name_is_documented() -> None:
         *quietway.testing.__all__,
         *quietway.content.__all__,
         *quietway.codes.__all__,
+        *quietway.checking.__all__,
         *(method for methods in PUBLIC_METHODS.values() for method in methods.split()),
     ]
     assert [name for name in everything if name not in named] == []

@@ -216,7 +216,7 @@ async def test_a_pause_with_all_stops_whom_a_colleague_told_in_the_meantime(
 async def test_control_where_only_the_known_are_stopped_a_colleague_goes_on(
     agencies: Agencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, "quietway.faces.consent:list_colleagues", lambda _: [])
+    without(monkeypatch, "quietway.consent.stopping:list_colleagues", lambda _: [])
     desk = await _pause_what_a_colleague_tells_a_third_agency(agencies)
     await desk.status.set("advocate_assigned", to="CITYPD", case_ref=CASE)
 

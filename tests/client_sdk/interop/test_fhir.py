@@ -72,7 +72,7 @@ def test_the_search_finds_a_name_that_the_mapper_lets_pass(
 ) -> None:
     raw = shared(f"samples/{FOOD}").read_bytes()
     name = json.loads(raw)["subject"]["display"]
-    without(monkeypatch, "quietway.interop.dropped:_tell", lambda _name: name)
+    without(monkeypatch, "quietway.interop.dropped:tell_name", lambda _name: name)
 
     assert name in find_texts(raw, show(take(raw)))
 
@@ -185,7 +185,7 @@ def open_status(kind: Kind) -> str:
 def test_a_reader_that_takes_more_than_the_list_lets_the_canary_through(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    without(monkeypatch, "quietway.interop.dropped:_tell", lambda name: name)
+    without(monkeypatch, "quietway.interop.dropped:tell_name", lambda name: name)
     raw = json.dumps({**json.loads(ASKED), CANARY: 1}).encode()
 
     assert CANARY in show(take(raw))
