@@ -22,6 +22,7 @@ from quietway_desk.commands import (
     device,
     dictionary,
     doctor,
+    guard,
     inbox,
     init,
     listen,
@@ -64,6 +65,7 @@ app.add_typer(conversation.app, name="conversation")
 app.command("watch")(watch.watch)
 app.add_typer(status.app, name="status")
 app.add_typer(attachment.app, name="attachment")
+app.add_typer(guard.app, name="guard")
 app.add_typer(partner.app, name="partner")
 app.add_typer(agency.app, name="agency")
 app.add_typer(device.app, name="device")

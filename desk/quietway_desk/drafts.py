@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from quietway.checking import explain_limits
 from quietway_desk.asking import ask_code, ask_text, is_at_terminal, read_words
 from quietway_desk.refusals import UsageRefused
+from quietway_desk.screen import remark
 from quietway_desk.session import find_partner, opened, talk
 from quietway_desk.words import tell_sent
 
@@ -61,6 +63,7 @@ def send_draft(
             which program is asked.
         ContentRefused: Something breaks a rule of the dictionary.
     """
+    remark(explain_limits(short=True))
     asked = draft if file is None else _fill_in_from(draft, file)
     complete = _Complete(
         staff=ask_text(asked.staff, "--staff", "Who should they ask for"),

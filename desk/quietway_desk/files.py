@@ -41,6 +41,11 @@ def take_file(path: Path, *, allow_closed: bool = False) -> CodedRequest:
     urgency = label_of("time_sensitivity", coded.time_sensitivity)
     remark(f"Read from this {coded.kind}: the service, {service}; how soon, {urgency}.")
     remark("Left behind: " + (", ".join(coded.dropped) or "nothing"))
+    if coded.found:
+        fields = ", ".join(held.field for held in coded.found)
+        warn(
+            f"The guard found places, routines or numbers of persons in {fields}: copy none of it."
+        )
     if coded.unmapped:
         remark("Not in our code map: " + ", ".join(coded.unmapped))
     if coded.service_type == OTHER:

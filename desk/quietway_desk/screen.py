@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
     from quietway import OpeningProgress, TransferProgress
 
-_STAGES: Final = {"seal": "sealing", "upload": "uploading", "fetch": "fetching", "open": "opening"}
+_STAGES: Final = {
+    "clean": "cleaning",
+    "seal": "sealing",
+    "upload": "uploading",
+    "fetch": "fetching",
+    "open": "opening",
+}
 
 _OPENING: Final = {
     "keyring": "Opening: unlocking the keys ...",

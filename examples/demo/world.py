@@ -77,6 +77,7 @@ class World:
         self.relay = Relay(self.relay_folder)
         self.agencies: dict[str, Agency] = {}
         self.said: list[str] = []
+        self.refused: list[str] = []
         self.read: dict[str, list[str]] = {}
         self.referral_file: bytes | None = None
         self.laptop: Client | None = None
@@ -138,6 +139,10 @@ class World:
     def remember(self, *words: str) -> None:
         """Remember words of contents, for the search at the end."""
         self.said.extend(words)
+
+    def remember_refused(self, words: str) -> None:
+        """Remember words that were not let pass: they stand nowhere, which is looked at, too."""
+        self.refused.append(words)
 
     def fetch(self, agency: Agency) -> list[Received]:
         """Let an agency ask the relay, and return what is new to it."""

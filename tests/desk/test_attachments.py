@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
     from tests.desk.conftest import Street
 
-CONTENT = bytes(range(256)) * 4096
+CONTENT = ("\u4e00" * 21 + "\n").encode() * 4096
+"""A quarter of a megabyte of text, as it is before and after cleaning."""
 
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Path:
-    path = tmp_path / "plan.pdf"
+    path = tmp_path / "plan.txt"
     path.write_bytes(CONTENT)
     return path
 
@@ -36,13 +37,13 @@ def test_a_file_is_sent_listed_and_fetched_between_two_desks(
     sent = street.shelter.run_apart("attachment", "send", str(plan), "--to=MERCY")
     assert sent.returncode == 0, sent.stderr
     assert "delivered to the relay" in sent.stdout
-    assert sent.stderr.index("goes as it is") < sent.stderr.index("Its message")
+    assert sent.stderr.index("Its message") < sent.stderr.index("said nothing besides")
     inbox = street.hospital.run("inbox")
-    assert "plan.pdf" in inbox.stdout
-    assert "application/pdf" in inbox.stdout
+    assert "plan.txt" in inbox.stdout
+    assert "text/plain" in inbox.stdout
     listed = json.loads(street.hospital.run("attachment", "list", "--json").stdout)
-    (held,) = [one for one in listed if one["name"] == "plan.pdf"]
-    assert (held["name"], held["length"], held["state"]) == ("plan.pdf", len(CONTENT), "available")
+    (held,) = [one for one in listed if one["name"] == "plan.txt"]
+    assert (held["name"], held["length"], held["state"]) == ("plan.txt", len(CONTENT), "available")
     assert "HARBOR" in street.hospital.run("attachment", "list", "--offline").stdout
     said = street.hospital.run("inbox", "--json").stdout
     contents = [one["content"] for one in json.loads(said)]
@@ -50,7 +51,7 @@ def test_a_file_is_sent_listed_and_fetched_between_two_desks(
     assert not any({"key", "opening"} & set(content) for content in contents)
     fetched = street.hospital.run("attachment", "fetch", held["message_id"], f"--into={tmp_path}")
     assert fetched.stdout.startswith("Fetched: ")
-    assert (tmp_path / "plan (2).pdf").read_bytes() == CONTENT
+    assert (tmp_path / "plan (2).txt").read_bytes() == CONTENT
 
 
 def test_a_command_that_cannot_be_done_says_what_to_do(street: Street, tmp_path: Path) -> None:
@@ -73,23 +74,23 @@ def test_an_upload_that_meets_no_relay_goes_on_by_itself(street: Street, plan: P
         client.sync()
         street.relay.stop()
         try:
-            sent = client.attachments.send(plan, to="MERCY", name="offline.pdf")
+            sent = client.attachments.send(plan, to="MERCY", name="offline.txt")
         finally:
             street.relay.restart()
     assert sent.message_id is None
     assert "on its way" in street.shelter.run("attachment", "list", "--offline").stdout
     assert "on its way" not in street.shelter.run("attachment", "list").stdout
-    assert "offline.pdf" in street.hospital.run("inbox").stdout
+    assert "offline.txt" in street.hospital.run("inbox").stdout
 
 
 def test_control_c_in_the_middle_leaves_an_upload_that_goes_on(
     street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")  # one that can show bars
-    large = tmp_path / "large.bin"
-    large.write_bytes(CONTENT * 12)
+    large = tmp_path / "large.txt"
+    large.write_bytes(CONTENT * 8)
     with Terminal(street.shelter, "attachment", "send", str(large), "--to=MERCY") as terminal:
-        terminal.read_until("goes as it is")
+        terminal.read_until("cleaning")
         os.kill(street.relay.pid, signal.SIGSTOP)
         try:
             terminal.read_until("uploading")
@@ -101,7 +102,7 @@ def test_control_c_in_the_middle_leaves_an_upload_that_goes_on(
     assert "Traceback" not in shown
     assert "on its way" in street.shelter.run("attachment", "list", "--offline").stdout
     assert "on its way" not in street.shelter.run("attachment", "list").stdout
-    names = re.findall(r"large\.bin", street.hospital.run("inbox").stdout)
+    names = re.findall(r"large\.txt", street.hospital.run("inbox").stdout)
     assert len(names) == 1
 
 

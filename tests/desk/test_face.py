@@ -24,6 +24,7 @@ DESK: Final = Path(__file__).resolve().parents[2] / "desk" / "quietway_desk"
 PUBLIC: Final = frozenset(
     (
         "quietway",
+        "quietway.checking",
         "quietway.codes",
         "quietway.content",
         "quietway.fingerprint",
@@ -37,6 +38,15 @@ COMMANDS: Final = (
     "outbox withdraw",
     "watch",
     "doctor",
+    "guard check",
+    "guard explain",
+    "guard limits",
+    "guard allow add",
+    "guard allow remove",
+    "guard allow list",
+    "guard deny add",
+    "guard deny remove",
+    "guard deny list",
     "backup",
     "restore",
     "custodian",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from tests.client_sdk.cleaning.pages import write_office_pdf
 from tests.desk.conftest import Desk, Ran, Street, write_passphrase
 from tests.desk.terminal import Terminal
 from tests.desk.test_devices import Office
@@ -202,15 +203,17 @@ def test_a_file_is_sent_as_the_page_says(
     street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("plan.pdf").write_bytes(b"a plan")
+    Path("plan.pdf").write_bytes(write_office_pdf())
     Path("received").mkdir()
     page = Page.open("send-a-file", tmp_path)
-    assert "none of that is removed" in page.run(street.shelter).stderr
+    assert "Removed from the file" in page.run(street.shelter).stderr
     assert "at the relay" in page.run(street.shelter).stdout
     listed = page.run(street.hospital).stdout
     page.meant["MESSAGE"] = re.findall(r"msg_[a-z2-7]{26}", listed)[0]
     page.run(street.hospital)
-    assert Path("received/plan.pdf").read_bytes() == b"a plan"
+    fetched = Path("received/plan.pdf").read_bytes()
+    assert fetched.startswith(b"%PDF-")
+    assert fetched != Path("plan.pdf").read_bytes()
     page.run(street.shelter)
     again = street.hospital.run("attachment", "fetch", page.meant["MESSAGE"])
     assert (again.returncode, "does not have this file any more" in again.stderr) == (1, True)

@@ -92,13 +92,30 @@ def test_one_scene_is_played_with_the_setup_it_needs(stage: Stage) -> None:
     stage.assert_clean()
 
 
+@pytest.mark.requirement("A26")
+def test_an_address_is_caught_and_a_photograph_cleaned_before_they_are_sealed(
+    stage: Stage,
+) -> None:
+    """A26: no house or street is pinpointed: a code goes instead, and a picture without a place."""
+    played = stage.play(SCENE="guarded")
+
+    assert (played.returncode, played.stderr) == (0, ""), played.stdout
+    assert "by street.numbered" in played.stdout
+    assert "A relocation is being planned" in played.stdout
+    assert "taken at 48.1417 N" in played.stdout
+    assert "nothing besides its picture" in played.stdout
+    assert max(map(len, played.stdout.splitlines())) <= 80
+    stage.assert_clean()
+
+
 def test_a_scene_that_is_not_there_is_named_with_those_that_are(stage: Stage) -> None:
     played = stage.play(SCENE="finale")
 
     assert played.returncode == 2
-    scenes = "founding, referral, status, agreed, consented, taken_back, restart, paused, gap"
+    scenes = "founding, referral, status, guarded, agreed, consented, taken_back, restart, paused"
     assert (
-        f"{scenes}, second_device, lost_laptop, two_faces, expired, who_sees_what" in played.stdout
+        f"{scenes}, gap, second_device, lost_laptop, two_faces, expired, who_sees_what"
+        in played.stdout
     )
 
 

@@ -25,6 +25,7 @@ ACTIONS = {
     "export": "exported",
     "print": "printed",
     "forward_attempt": "tried to forward",
+    "override": "sent although the guard held it",
 }
 FINDINGS = {
     "altered": "lines are not what the device signed",

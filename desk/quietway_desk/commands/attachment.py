@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from quietway import Attachment, Client, ContentRefused
+from quietway.checking import explain_limits
 from quietway.content import CaseRef, IdError
 from quietway_desk.screen import (
     Facts,
@@ -67,7 +68,9 @@ def send_attachment(
 ) -> None:
     """Send a file. Stopped in between, it goes on with the next command that asks the relay.
 
-    What is inside the file is not changed: look for places, names and former versions first.
+    A new file is made of what it shows, and that one is sent: the place in a photograph, authors
+    and former versions stay here. What it shows goes: look for names and places first. Codes first:
+    no guard catches every description of a place (quietway guard limits).
 
     Try this:
 
@@ -77,10 +80,7 @@ def send_attachment(
     with opened(context) as client:
         talk(client)
         partners = [find_partner(client, code) for code in to]
-        warn(
-            "The file goes as it is. Photographs hold places, documents hold authors and former "
-            "versions: none of that is removed yet."
-        )
+        remark(explain_limits(short=True))
         with transferring("Sending") as progress:
             sent = client.attachments.send(
                 file, to=partners, name=name, case_ref=case_ref, progress=progress
@@ -90,6 +90,7 @@ def send_attachment(
         else:
             say("Sent, and delivered to the relay.")
             remark(f"Its message: {sent.message_id}")
+        remark(sent.explain_removed())
         if sent.problem is not None:
             warn(str(sent.problem))
 

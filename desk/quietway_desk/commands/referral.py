@@ -63,7 +63,8 @@ def import_referral(
 
     Only its codes are read: which service, how soon. Names, places, words and numbers stay behind,
     and you see which fields those were. What the file does not say is asked for, as with `quietway
-    send referral`. --service and --urgency stand instead of the file's.
+    send referral`. --service and --urgency stand instead of the file's. Codes first: no guard
+    catches every description of a place (quietway guard limits).
 
     Try this:
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from quietway.checking import explain_limits
 from quietway.interop import CodedRequest
 from quietway_desk import options
 from quietway_desk.asking import ask_code, read_words
@@ -55,7 +56,8 @@ def send_referral(
     """Send a referral. What is missing is asked for; the purpose in words is typed or piped in.
 
     Nobody is named in it: the partner calls your desk back. A request of another system is sent
-    with `quietway referral import FILE`.
+    with `quietway referral import FILE`. Codes first: no guard catches every description of a
+    place (quietway guard limits).
 
     Try this:
 
@@ -128,12 +130,17 @@ def send_message(
 ) -> None:
     """Send a message to one partner or several. The words are typed or piped in, never an option.
 
+    They are read for places, routines and private numbers before anything is sealed; what is
+    refused says why and what to write instead. Codes first: no guard catches every description of a
+    place (quietway guard limits).
+
     Try this:
 
       quietway send message --to MERCY < words.txt
 
       quietway send message --to MERCY --answers msg_...
     """
+    remark(explain_limits(short=True))
     words = read_words("Your message.")
     with opened(context) as client:
         talk(client)

@@ -98,13 +98,17 @@ def search_relay(world: World) -> None:
     """
     said = [text for text in world.said if len(text) >= SHORTEST_TEXT]
     files = read_files(world.relay_folder)
-    found = count_found(said, files)
+    found = count_found([*said, *world.refused], files)
     opened = read_opened(world)
     seen = count_found(said, opened)
     world.tell.heading("Searched for every text that was said")
     size = sum(len(raw) for raw in files)
     world.tell.item("the relay's files", f"{len(files)} files, {size:,} bytes: {found} found")
     world.tell.item("the agencies' own", f"{seen} of {len(said)} found, so the search can see")
+    if world.refused:
+        kept = count_found(world.refused, opened)
+        world.tell.item("what was refused", f"{kept} found, there and here")
+        found += kept
     if found or seen != len(said):
         raise AssertionError("The search did not come out as it must.")
 
