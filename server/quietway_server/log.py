@@ -58,7 +58,7 @@ KEYS: Final = frozenset({"envelopes", "others", "duration_ms", "error"})
 RECENT_EVENTS: Final = 200
 AGAIN_SECONDS: Final = 60.0
 _LOGGER: Final = logging.getLogger("quietway_server")
-_SILENCED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
+SILENCED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
 _RECENT: Final[deque[tuple[float, dict[str, int | str]]]] = deque(maxlen=RECENT_EVENTS)
 name_values("events", EVENTS)
 
@@ -125,7 +125,7 @@ def start_logging() -> None:
     _LOGGER.addHandler(handler)
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.propagate = False
-    for name in ("", *_SILENCED):
+    for name in ("", *SILENCED):
         logger = logging.getLogger(name)
         logger.handlers[:] = [logging.NullHandler()]
         logger.setLevel(logging.CRITICAL + 1)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.relay_process import RelayProcess
 from tests.server.agency import Agency, join, now_ms
 
+from quietway_server.log import SILENCED
 from quietway_server.services.enrolment import add_code
 from quietway_server.store.postgres import PostgresStore
 from quietway_server.store.sqlite import SqliteStore
@@ -18,6 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SEEDS = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command of the relay, run in this process, sets up logging; the next test hears as ever."""
+    loggers = [logging.getLogger(name) for name in ("", "quietway_server", *SILENCED)]
+    before = [(each.handlers[:], each.level, each.propagate) for each in loggers]
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    for each, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        each.handlers[:] = handlers
+        each.setLevel(level)
+        each.propagate = propagate
 
 
 @pytest.fixture(scope="session")
