@@ -6,6 +6,7 @@ Spec: docs/spec/cleaning.md, "The process".
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,8 @@ _LONGEST_CLAIM: Final = 4096
 def main() -> None:
     """Clean the file on standard input."""
     confine()
+    # What libraries say of a file is said to nobody, and to build it costs time.
+    logging.disable()
     # Libraries print warnings of their own: only frames may go where the frames go.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

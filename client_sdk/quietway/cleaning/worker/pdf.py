@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import logging
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
@@ -61,8 +60,6 @@ _NEEDED_LATER: Final = (
     "generic._image_xobject",
     "xmp",
 )
-
-logging.disable()
 
 
 def clean(kind: str, content: bytes, progress: Progress) -> Result:
