@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := crypto schemas protocol client_sdk server desk migrations tests examples bench deploy
 WORKERS ?= auto
 
-.PHONY: help install format lint types imports dependencies test faults check vectors schemas requirements bench guard-eval profile demo cluster relay desk migrate lock dist clean
+.PHONY: help install format lint types imports dependencies test faults sim sim-long check vectors schemas requirements bench guard-eval profile demo cluster relay desk migrate lock dist clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,6 +48,7 @@ check: lint types imports dependencies ## all of the above, and that what is exp
 	@$(BIN)/python -m quietway_schemas.export --check schemas/json
 	@$(BIN)/python -m quietway_schemas.reference --check docs/reference/dictionary.md
 	@$(BIN)/python client_sdk/make_api_reference.py --check docs/reference/api.md
+	@$(BIN)/python -m quietway_schemas.diagrams --check docs/explanation/escalation.md
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal -q
@@ -55,15 +56,22 @@ test: $(READY) ## run the tests
 faults: $(READY) ## make everything go wrong that may do no harm (RELEASE=1: thousands of times; COUNT=n; SEED=n)
 	@FAULTS=$(if $(RELEASE),release,faults) FAULTS_COUNT=$(COUNT) FAULTS_SEED=$(or $(SEED),$$(date +%s)) $(BIN)/python -m pytest tests/faults tests/gallery/test_a42_enumeration.py tests/gallery/test_a55_flood.py tests/server/test_schemathesis.py -v
 
+sim: $(READY) ## simulate 300 seeds in which everything goes wrong (SEED=n plays one again, COUNT=n plays so many)
+	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--least $(or $(COUNT),300))
+
+sim-long: $(READY) ## simulate until Ctrl-C, go on where it ended (build/sim.json), and tell the total
+	@$(BIN)/python -m tests.sim --long
+
 vectors: $(READY) ## write crypto/vectors/ anew, then read them back with the independent reader
 	@$(BIN)/python crypto/vectors/make_vectors.py
 	@$(BIN)/python crypto/vectors/make_log_vectors.py
 	@$(BIN)/python -m pytest -q tests/crypto/test_vectors.py tests/protocol/test_log_vectors.py tests/reader
 
-schemas: $(READY) ## export the JSON Schemas, codes.csv, docs/reference/dictionary.md and api.md
+schemas: $(READY) ## export the JSON Schemas, codes.csv, the reference pages and the diagrams of docs/explanation/escalation.md
 	@$(BIN)/python -m quietway_schemas.export schemas/json
 	@$(BIN)/python -m quietway_schemas.reference docs/reference/dictionary.md
 	@$(BIN)/python client_sdk/make_api_reference.py docs/reference/api.md
+	@$(BIN)/python -m quietway_schemas.diagrams docs/explanation/escalation.md
 
 requirements: $(READY) ## print the requirements, one line a row, with the tests that hold each
 	@$(BIN)/python tests/house/requirements.py

@@ -28,6 +28,7 @@ TAG_AUDIENCE: Final = "quietway/v1/audience"
 TAG_SUITE_SEED: Final = "quietway/v1/suite-seed"
 TAG_WITHDRAW: Final = "quietway/v1/withdraw"
 TAG_CANCEL: Final = "quietway/v1/cancel"
+TAG_CANCEL_OPENING: Final = "quietway/v1/opening-of-cancel"
 TAG_LANE: Final = "quietway/v1/lane"
 TAG_CAPABILITY: Final = "quietway/v1/capability"
 TAG_CAPABILITY_OPENING: Final = "quietway/v1/opening-of-capability"
@@ -62,6 +63,8 @@ TAG_FORK: Final = "quietway/v1/fork"
 TAG_WAKE_ENDPOINTS: Final = "quietway/v1/wake-endpoints"
 TAG_WAKE_ATTEMPT: Final = "quietway/v1/wake-attempt"
 TAG_CASE_ALIAS: Final = "quietway/v1/case-alias"
+TAG_EVENT: Final = "quietway/v1/event"
+TAG_HUDDLE: Final = "quietway/v1/huddle"
 TAG_GUARD_OVERRIDE: Final = "quietway/v1/guard-override"
 TAG_GUARD_LIST: Final = "quietway/v1/guard-list"
 TAG_GUARD_PHRASE: Final = "quietway/v1/guard-phrase"
@@ -76,6 +79,7 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_SUITE_SEED,
         TAG_WITHDRAW,
         TAG_CANCEL,
+        TAG_CANCEL_OPENING,
         TAG_LANE,
         TAG_CAPABILITY,
         TAG_CAPABILITY_OPENING,
@@ -110,6 +114,8 @@ TAGS: Final[frozenset[str]] = frozenset(
         TAG_WAKE_ENDPOINTS,
         TAG_WAKE_ATTEMPT,
         TAG_CASE_ALIAS,
+        TAG_EVENT,
+        TAG_HUDDLE,
         TAG_GUARD_OVERRIDE,
         TAG_GUARD_LIST,
         TAG_GUARD_PHRASE,

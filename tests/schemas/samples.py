@@ -4,7 +4,11 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from tests.schemas.alert_samples import make_largest_of_alerts, make_smallest_of_alerts
 from tests.schemas.case_samples import make_largest_of_cases, make_smallest_of_cases
+from tests.schemas.crisis_samples import make_largest_of_crises, make_smallest_of_crises
+from tests.schemas.debrief_samples import make_largest_debriefs, make_smallest_debriefs
+from tests.schemas.oncall_samples import make_largest_on_call, make_smallest_on_call
 
 from quietway_schemas.canonical import LARGEST_INTEGER
 from quietway_schemas.checkpoints import format_note, format_text
@@ -187,7 +191,11 @@ def make_smallest() -> list[ContentModel]:
         ),
         make_packet(),
         make_status(),
+        *make_smallest_of_alerts(),
         *make_smallest_of_cases(),
+        *make_smallest_debriefs(),
+        *make_smallest_of_crises(),
+        *make_smallest_on_call(),
     ]
 
 
@@ -256,7 +264,11 @@ def make_largest(letter: str, written_bytes: int) -> list[ContentModel]:
             confidence="confirmed",
             supersedes=draw_seen(),
         ),
+        *make_largest_of_alerts(_full_header()),
         *make_largest_of_cases(_full_header(), draw_seen(), _fill_caps(fill)),
+        *make_largest_debriefs(_full_header(), draw_seen(), _fill_caps(fill)),
+        *make_largest_of_crises(_full_header(), _fill_caps(fill)),
+        *make_largest_on_call(),
     ]
 
 

@@ -67,6 +67,7 @@ NAMED_ANYHOW: Final = {
 FIELDS_ANYHOW: Final = {
     ("directory.profile", "country"): "the calendar by which an agency's days are counted",
     ("directory.profile", "time_zone"): "the same",
+    ("agency.rota", "time_zone"): "the same, within the agency",
     ("lane.grant", "lane"): "the right to send",
     ("message.text", "in_reply_place"): "a place in a chain of messages",
 }

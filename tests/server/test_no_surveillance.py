@@ -53,8 +53,10 @@ TRACKING: Final = {
 PHRASES: Final = frozenset({"user_agent"})
 FORBIDDEN: Final = PLACES | WHO_CAME | PRESENCE | CIRCLES | TRACKING
 ALLOWED: Final = {
+    "checkin_at": "when agencies talk again about an event; nobody's whereabouts",
     "country": "whose holidays an agency keeps, of its offices; nobody else's",
     "in_reply_place": "which of the messages of one moment is answered: a number",
+    "no_checkin_reason": "why no such talk is planned, from a list of codes",
     "next_steps": "what an agency does next, from a list of codes",
     "survivor_choice": "what the survivor chose, from a list of codes",
     "survivor_preference": "what the survivor prefers, from a list of codes",

@@ -13,9 +13,23 @@ from typing import Final
 from quietway_schemas.content.agency import is_within
 from quietway_schemas.content.receipt import is_receipt
 
+_ALERTS: Final = "alert."
 AUDIENCE_KIND: Final = "audience.list"
-_TAKEN_IN: Final = ("lane.", "log.")
-_HEEDED: Final = ("agreement.", "case.link", "consent.", "purge.", "rollback.")
+BEAT_KIND: Final = "agency.oncall_beat"
+_TAKEN_IN: Final = ("lane.", "log.", "oncall.")
+_HEEDED: Final = (
+    "agreement.",
+    "alert.",
+    "case.link",
+    "consent.",
+    "crisis.",
+    "huddle.handover",
+    "huddle.left",
+    "huddle.members",
+    "huddle.stopped",
+    "purge.",
+    "rollback.",
+)
 
 
 def is_taken_in(kind: str) -> bool:
@@ -23,9 +37,23 @@ def is_taken_in(kind: str) -> bool:
     return is_within(kind) or kind.startswith(_TAKEN_IN)
 
 
+def is_passing(kind: str) -> bool:
+    """Say whether a type stands for its moment alone: a receipt, or a heartbeat."""
+    return kind == BEAT_KIND or is_receipt(kind)
+
+
 def is_heeded(kind: str) -> bool:
     """Say whether a type is shown as a message and also acted on, once, by each device."""
     return kind.startswith(_HEEDED)
+
+
+def is_introduced(kind: str) -> bool:
+    """Say whether a list of who reads along goes before a type, where that is new.
+
+    None goes before an alert and what is said of it: nothing may come before it, and who is on call
+    is nobody else's business (docs/spec/alerts.md, "Sending"). None goes before what passes.
+    """
+    return not (kind.startswith(_ALERTS) or is_passing(kind))
 
 
 def is_quiet(kind: str) -> bool:

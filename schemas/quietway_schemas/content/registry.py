@@ -33,6 +33,15 @@ from quietway_schemas.content.agreement import (
     AgreementEnded,
     AgreementShared,
 )
+from quietway_schemas.content.alert import (
+    AlertClaimed,
+    AlertDeclined,
+    AlertHandedOff,
+    AlertMinimal,
+    AlertReleased,
+    AlertVerify,
+    AlertVerifySecond,
+)
 from quietway_schemas.content.attachment import AttachmentFile
 from quietway_schemas.content.audience import AudienceList
 from quietway_schemas.content.base import ContentModel
@@ -78,9 +87,38 @@ from quietway_schemas.content.coordination import (
     ServiceUptake,
     TriageRoute,
 )
+from quietway_schemas.content.crisis import (
+    ActionItem,
+    ActionUpdate,
+    CrisisActivate,
+    CrisisAnswer,
+    DecisionLog,
+    HuddleCheckin,
+    HuddleHandover,
+    HuddleLeft,
+    HuddleMembers,
+    HuddleMessage,
+    HuddleStopped,
+    HuddleSummary,
+    Logistics,
+)
+from quietway_schemas.content.debrief import (
+    AfterActionReview,
+    AgencyDrillScore,
+    EventClosed,
+    EventNote,
+    ReviewItem,
+    ReviewUpdate,
+)
 from quietway_schemas.content.lane import LANE_GRANT, LaneGrant
 from quietway_schemas.content.log import LogCheckpoint
 from quietway_schemas.content.message import MessageText
+from quietway_schemas.content.oncall import (
+    AgencyOnCallBeat,
+    AgencyOnCallChange,
+    AgencyRota,
+    OnCallPublished,
+)
 from quietway_schemas.content.receipt import ReceiptCover, ReceiptOpened, ReceiptStored
 from quietway_schemas.content.referral import (
     ReferralAck,
@@ -122,13 +160,22 @@ class ContentType:
 
 
 _ROWS: Final = (
+    ContentType("aar", AfterActionReview, EnvelopeClass.CASE),
+    ContentType("aar.item", ReviewItem, EnvelopeClass.CASE),
+    ContentType("aar.update", ReviewUpdate, EnvelopeClass.CASE),
     ContentType("access.event", AccessEvent, EnvelopeClass.CASE),
+    ContentType("action.item", ActionItem, EnvelopeClass.CASE),
+    ContentType("action.update", ActionUpdate, EnvelopeClass.CASE),
     ContentType("advocate.request", AdvocateRequest, EnvelopeClass.CASE),
+    ContentType("agency.drill_score", AgencyDrillScore, EnvelopeClass.CASE),
     ContentType("agency.leaving", AgencyLeaving, EnvelopeClass.CASE),
+    ContentType("agency.oncall_beat", AgencyOnCallBeat, EnvelopeClass.FLASH),
+    ContentType("agency.oncall_change", AgencyOnCallChange, EnvelopeClass.CASE),
     ContentType("agency.override_confirmation", AgencyOverrideConfirmation, EnvelopeClass.CASE),
     ContentType("agency.override_request", AgencyOverrideRequest, EnvelopeClass.CASE),
     ContentType("agency.proposal", AgencyProposal, EnvelopeClass.CASE),
     ContentType("agency.review", AgencyReview, EnvelopeClass.CASE),
+    ContentType("agency.rota", AgencyRota, EnvelopeClass.CASE),
     ContentType("agency.shared", AgencyShared, EnvelopeClass.CASE),
     ContentType("agency.snapshot_approval", AgencySnapshotApproval, EnvelopeClass.CASE),
     ContentType("agency.snapshot_offer", AgencySnapshotOffer, EnvelopeClass.CASE),
@@ -136,6 +183,13 @@ _ROWS: Final = (
     ContentType("agency.standing", AgencyStanding, EnvelopeClass.CASE),
     ContentType("agreement.ended", AgreementEnded, EnvelopeClass.CASE),
     ContentType("agreement.shared", AgreementShared, EnvelopeClass.CASE),
+    ContentType("alert.claimed", AlertClaimed, EnvelopeClass.FLASH),
+    ContentType("alert.declined", AlertDeclined, EnvelopeClass.FLASH),
+    ContentType("alert.handed_off", AlertHandedOff, EnvelopeClass.FLASH),
+    ContentType("alert.minimal", AlertMinimal, EnvelopeClass.FLASH),
+    ContentType("alert.released", AlertReleased, EnvelopeClass.FLASH),
+    ContentType("alert.verify", AlertVerify, EnvelopeClass.CASE),
+    ContentType("alert.verify_second", AlertVerifySecond, EnvelopeClass.CASE),
     ContentType("attachment.file", AttachmentFile, EnvelopeClass.CASE),
     ContentType("audience.list", AudienceList, EnvelopeClass.CASE),
     ContentType("barrier.update", BarrierUpdate, EnvelopeClass.CASE),
@@ -152,9 +206,21 @@ _ROWS: Final = (
     ContentType("consent.revoke", ConsentRevoke, EnvelopeClass.CASE),
     ContentType("consent.window", ConsentWindow, EnvelopeClass.CASE),
     ContentType("contact.log", ContactLog, EnvelopeClass.CASE),
+    ContentType("crisis.activate", CrisisActivate, EnvelopeClass.CASE),
+    ContentType("crisis.answer", CrisisAnswer, EnvelopeClass.CASE),
+    ContentType("decision.log", DecisionLog, EnvelopeClass.CASE),
     ContentType("directory.contact", DirectoryContact, EnvelopeClass.CASE),
     ContentType("directory.profile", AgencyProfile, EnvelopeClass.CASE),
     ContentType("escalation", Escalation, EnvelopeClass.CASE),
+    ContentType("event.closed", EventClosed, EnvelopeClass.CASE),
+    ContentType("event.note", EventNote, EnvelopeClass.CASE),
+    ContentType("huddle.checkin", HuddleCheckin, EnvelopeClass.CASE),
+    ContentType("huddle.handover", HuddleHandover, EnvelopeClass.CASE),
+    ContentType("huddle.left", HuddleLeft, EnvelopeClass.CASE),
+    ContentType("huddle.members", HuddleMembers, EnvelopeClass.CASE),
+    ContentType("huddle.message", HuddleMessage, EnvelopeClass.FLASH),
+    ContentType("huddle.stopped", HuddleStopped, EnvelopeClass.CASE),
+    ContentType("huddle.summary", HuddleSummary, EnvelopeClass.CASE),
     ContentType(LANE_GRANT, LaneGrant, EnvelopeClass.CASE),
     ContentType("lead.accepted", LeadAccept, EnvelopeClass.CASE),
     ContentType("lead.assign", LeadAssign, EnvelopeClass.CASE),
@@ -163,7 +229,9 @@ _ROWS: Final = (
     ContentType("lead.handover", LeadOffer, EnvelopeClass.CASE),
     ContentType("lead.withdrawn", LeadWithdraw, EnvelopeClass.CASE),
     ContentType("log.checkpoint", LogCheckpoint, EnvelopeClass.FLASH),
+    ContentType("logistics", Logistics, EnvelopeClass.FLASH),
     ContentType("message.text", MessageText, EnvelopeClass.FLASH),
+    ContentType("oncall.published", OnCallPublished, EnvelopeClass.CASE),
     ContentType("progress.note", ProgressNote, EnvelopeClass.CASE),
     ContentType("purge.attestation", PurgeAttestation, EnvelopeClass.CASE),
     ContentType("receipt.cover", ReceiptCover, EnvelopeClass.FLASH),

@@ -50,6 +50,11 @@ CASEWORK: Final[Roles] = ADVOCATES_AND_LEADS | {
 }
 """All but the roles that keep records, keys and surveys and work on no case."""
 
+ON_CALL: Final[Roles] = frozenset(
+    {"agency_lead", "coordination_lead", "on_call_lead", "supervisor"}
+)
+"""Who may be called out of hours: they receive alerts, and may take one."""
+
 POLICE: Final[Roles] = frozenset({"law_enforcement_advocate", "police_liaison"})
 INVESTIGATION: Final[Roles] = POLICE | {
     "agency_lead",
@@ -71,16 +76,26 @@ class RoleRule:
 
 _ANYONE: Final = RoleRule(EVERYONE, EVERYONE)
 _CASEWORK: Final = RoleRule(CASEWORK, CASEWORK)
+_ON_CALL_TELLS: Final = RoleRule(ON_CALL, CASEWORK)
 
 ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
     {
+        "aar": _CASEWORK,
+        "aar.item": _CASEWORK,
+        "aar.update": _CASEWORK,
         "access.event": RoleRule(EVERYONE, frozenset({"auditor"})),
+        "action.item": _CASEWORK,
+        "action.update": _CASEWORK,
         "advocate.request": _CASEWORK,
+        "agency.drill_score": _ANYONE,
         "agency.leaving": _ANYONE,
+        "agency.oncall_beat": RoleRule(ON_CALL, EVERYONE),
+        "agency.oncall_change": RoleRule(ON_CALL, EVERYONE),
         "agency.override_confirmation": _ANYONE,
         "agency.override_request": _ANYONE,
         "agency.proposal": _ANYONE,
         "agency.review": _ANYONE,
+        "agency.rota": RoleRule(ON_CALL, EVERYONE),
         "agency.shared": _ANYONE,
         "agency.snapshot_approval": _ANYONE,
         "agency.snapshot_offer": _ANYONE,
@@ -88,6 +103,13 @@ ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
         "agency.standing": _ANYONE,
         "agreement.ended": _ANYONE,
         "agreement.shared": _ANYONE,
+        "alert.claimed": _ON_CALL_TELLS,
+        "alert.declined": _ON_CALL_TELLS,
+        "alert.handed_off": _ON_CALL_TELLS,
+        "alert.minimal": RoleRule(CASEWORK, ON_CALL),
+        "alert.released": _ON_CALL_TELLS,
+        "alert.verify": _CASEWORK,
+        "alert.verify_second": _CASEWORK,
         "attachment.file": _CASEWORK,
         "audience.list": _ANYONE,
         "barrier.update": _CASEWORK,
@@ -104,9 +126,21 @@ ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
         "consent.revoke": _CASEWORK,
         "consent.window": _CASEWORK,
         "contact.log": _CASEWORK,
+        "crisis.activate": _CASEWORK,
+        "crisis.answer": _CASEWORK,
+        "decision.log": _CASEWORK,
         "directory.contact": _ANYONE,
         "directory.profile": _ANYONE,
         "escalation": _CASEWORK,
+        "event.closed": _CASEWORK,
+        "event.note": _CASEWORK,
+        "huddle.checkin": _CASEWORK,
+        "huddle.handover": _CASEWORK,
+        "huddle.left": _CASEWORK,
+        "huddle.members": _CASEWORK,
+        "huddle.message": _CASEWORK,
+        "huddle.stopped": _CASEWORK,
+        "huddle.summary": _CASEWORK,
         "lane.grant": _ANYONE,
         "lead.accepted": _CASEWORK,
         "lead.assign": _CASEWORK,
@@ -115,7 +149,9 @@ ROLE_RULES: Final[Mapping[str, RoleRule]] = MappingProxyType(
         "lead.handover": _CASEWORK,
         "lead.withdrawn": _CASEWORK,
         "log.checkpoint": _ANYONE,
+        "logistics": _CASEWORK,
         "message.text": _CASEWORK,
+        "oncall.published": RoleRule(ON_CALL, EVERYONE),
         "progress.note": _CASEWORK,
         "purge.attestation": _CASEWORK,
         "receipt.cover": _ANYONE,

@@ -33,19 +33,25 @@ HAPPENED: Final = frozenset(
         "intake",
         "month",
         "offered_at",
+        "opened_at",
         "raised_at",
         "referral",
+        "said_at",
         "since",
         "started",
     }
 )
 LIES_AHEAD: Final = frozenset(
     {
+        "back_ends",
+        "back_starts",
+        "checkin_at",
         "closes",
         "due",
         "due_at",
         "effective",
         "effective_at",
+        "ends",
         "expires",
         "feedback_due",
         "issued",
@@ -54,8 +60,13 @@ LIES_AHEAD: Final = frozenset(
         "not_before",
         "opens",
         "review_at",
+        "review_due",
         "service_start",
+        "starts",
         "valid_from",
+        "week_one",
+        "window_from",
+        "window_to",
     }
 )
 """Due, planned, or from when and until when something stands. (`issued` quotes a certificate.)"""
