@@ -65,6 +65,10 @@ def shared() -> Callable[[str], Path]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.stats.get("passed", []):
+        for name, told in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(told)
     missing = len(terminalreporter.stats.get("skipped", []))
     if missing:
         terminalreporter.write_line(

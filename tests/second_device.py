@@ -30,6 +30,7 @@ async def add_device(
     entropy: Entropy,
     store: MemoryStore | None = None,
     holds_ops: bool = False,
+    roles: tuple[str, ...] = (),
 ) -> Agent:
     """Certify another device of the host's agency, share its partners with it, and open it.
 
@@ -40,8 +41,12 @@ async def add_device(
         entropy: Its randomness.
         store: Its memory; a new one where it is None.
         holds_ops: Whether it may sign manifests too, with a copy of the host's ops key.
+        roles: Its roles; those of the host where none are named.
     """
-    made = Keyring.in_memory(entropy=entropy, founding=host.keyring.founding)
+    founding = host.keyring.founding
+    assert founding is not None
+    founding = replace(founding, roles=roles or founding.roles)
+    made = Keyring.in_memory(entropy=entropy, founding=founding)
     held = host.keyring._held
     made._take(
         replace(

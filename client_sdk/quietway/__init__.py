@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Final
 from quietway._version import __version__
 
 if TYPE_CHECKING:
+    from quietway.alerting.phoning import PhoneNumber, PhoneScript
+    from quietway.alerting.verifying import AlertBroadcast
     from quietway.attaching.transfer import Attachment, Fetched, TransferProgress
     from quietway.backup import Backup
     from quietway.blocking.client import Client, LockedDevice
@@ -34,10 +36,16 @@ if TYPE_CHECKING:
     from quietway.consent.reminding import Reminder
     from quietway.consent.rollback import Holder, Order
     from quietway.consent.showing import CaseConsent, PartnerConsent, ReleaseShown
+    from quietway.covering.showing import CoverDevice, CoverTier, OnCall
+    from quietway.crisis.lead_rule import LeadChoice
+    from quietway.drilling.drill import Drill
+    from quietway.drilling.scenario import Scenario, read_scenario
+    from quietway.drilling.scoring import DrillScore
     from quietway.errors import (
         AccessFileRefused,
         AgencyRemoved,
         AgreementRefused,
+        AlertError,
         AnotherLog,
         AttachmentError,
         AttachmentGone,
@@ -60,13 +68,18 @@ if TYPE_CHECKING:
         ImportRefused,
         InsecureRelay,
         LaneAwaited,
+        LeadUnknown,
         LinkRefused,
         LocationFound,
         LogForked,
         LogRolledBack,
         MembershipError,
+        NobodyToCall,
         NotAgencyOwned,
+        NotCorroborated,
+        NotesOwed,
         NotFound,
+        NotPartners,
         NotPermitted,
         NotTakenIn,
         NotYetApproved,
@@ -109,12 +122,19 @@ if TYPE_CHECKING:
     from quietway.events import (
         AgencyGone,
         AgreementSigned,
+        AlertClaimed,
+        AlertRaised,
+        AlertReleased,
+        AlertsDigested,
+        AlertUnanswered,
         ConnectionBack,
         ConnectionLost,
         ConsentChanged,
+        CrisisCalled,
         DeadLettered,
         DeviceLeaving,
         DeviceProposed,
+        DrillInject,
         ErasingPaused,
         Event,
         ExpiredUnread,
@@ -122,6 +142,8 @@ if TYPE_CHECKING:
         GapSeen,
         HeldBack,
         LogUnproven,
+        OnCallGap,
+        OnCallUnreachable,
         OwnDevicesChanged,
         PartnerStandingChanged,
         Quarantined,
@@ -134,6 +156,7 @@ if TYPE_CHECKING:
         UnknownOwnVersion,
     )
     from quietway.faces.agreements import AgreementReport
+    from quietway.faces.alerts import SentAlert
     from quietway.faces.dictionary import AgencyAgreement, DictionaryReport
     from quietway.faces.guard import GuardRule, Override
     from quietway.faces.guard_lists import ListedPhrase
@@ -144,6 +167,9 @@ if TYPE_CHECKING:
     from quietway.hardening import Hardened, harden_process
     from quietway.having import has_request, has_store
     from quietway.linking import DeviceOffer, DeviceRequest
+    from quietway.oncall.changes import OnCallChange
+    from quietway.oncall.gaps import CoverGap
+    from quietway.oncall.rota import Crew, Rota, Shift
     from quietway.own.admitting import OpenInvitation, PartnerDevice
     from quietway.own.deciding import Added, Offered, WaitsForSecond
     from quietway.own.holders import AgencyStanding
@@ -168,6 +194,7 @@ if TYPE_CHECKING:
         OutboxEntry,
         OutboxState,
         Sent,
+        SentLogistics,
         StandingReport,
         SweepReport,
         SyncProgress,
@@ -180,11 +207,13 @@ if TYPE_CHECKING:
     from quietway.views.access_file import VerifiedAccess, verify_access_file
     from quietway.views.advocates import AdvocateWait
     from quietway.views.agencies import AgencyEntry, AgencyGap
+    from quietway.views.alerts import Alert, AlertClaim, AlertTier
     from quietway.views.board import BoardLine, CaseBoard, StatusEntry
     from quietway.views.cases import Advice, BarrierHistory, CaseState, CaseSummary
     from quietway.views.concerns import Concern
     from quietway.views.contact_log import AgendaItem, Clarification, ContactEntry
     from quietway.views.conversation import Contradiction, ConversationEntry, Gap, Said
+    from quietway.views.crises import Crisis, HuddleSaid
     from quietway.views.due import Due
     from quietway.views.escalations import Escalated, EscalationStep
     from quietway.views.indicators import Indicators
@@ -192,7 +221,9 @@ if TYPE_CHECKING:
     from quietway.views.lead_offers import OfferedLead
     from quietway.views.looks import AccessReport, LogGap, Look
     from quietway.views.referrals import Referral, ReferralStep
+    from quietway.views.reviews import EventReview
     from quietway.views.timeline import TimelineEntry
+    from quietway.views.verification import AlertVerified
     from quietway.webhook import WebhookEvent, read_webhook
     from quietway.wiping import Wiped
     from quietway.witnessing.alarms import LogAlarm
@@ -202,10 +233,12 @@ _HOMES: Final = {
     "quietway.attaching.transfer": ("Attachment", "Fetched", "TransferProgress"),
     "quietway.blocking.client": ("Client", "LockedDevice"),
     "quietway.client": ("AsyncClient", "AsyncLockedDevice"),
+    "quietway.crisis.lead_rule": ("LeadChoice",),
     "quietway.errors": (
         "AccessFileRefused",
         "AgencyRemoved",
         "AgreementRefused",
+        "AlertError",
         "AnotherLog",
         "AttachmentError",
         "AttachmentGone",
@@ -228,13 +261,18 @@ _HOMES: Final = {
         "ImportRefused",
         "InsecureRelay",
         "LaneAwaited",
+        "LeadUnknown",
         "LinkRefused",
         "LocationFound",
         "LogForked",
         "LogRolledBack",
         "MembershipError",
+        "NobodyToCall",
         "NotAgencyOwned",
+        "NotCorroborated",
+        "NotesOwed",
         "NotFound",
+        "NotPartners",
         "NotPermitted",
         "NotTakenIn",
         "NotYetApproved",
@@ -257,8 +295,8 @@ _HOMES: Final = {
         "SecretAwaited",
         "SnapshotAwaited",
         "SnapshotRefused",
-        "StorageFull",
         "StewardNeeded",
+        "StorageFull",
         "StoreDamaged",
         "StoreError",
         "StoreExists",
@@ -277,12 +315,20 @@ _HOMES: Final = {
     "quietway.events": (
         "AgencyGone",
         "AgreementSigned",
+        "AlertClaimed",
+        "AlertRaised",
+        "AlertReleased",
+        "AlertsDigested",
+        "AlertUnanswered",
         "ConnectionBack",
         "ConnectionLost",
         "ConsentChanged",
+        "CrisisCalled",
+        "CrisisCalled",
         "DeadLettered",
         "DeviceLeaving",
         "DeviceProposed",
+        "DrillInject",
         "ErasingPaused",
         "Event",
         "ExpiredUnread",
@@ -290,6 +336,8 @@ _HOMES: Final = {
         "GapSeen",
         "HeldBack",
         "LogUnproven",
+        "OnCallGap",
+        "OnCallUnreachable",
         "OwnDevicesChanged",
         "PartnerStandingChanged",
         "Quarantined",
@@ -320,6 +368,10 @@ _HOMES: Final = {
     "quietway.hardening": ("Hardened", "harden_process"),
     "quietway.having": ("has_request", "has_store"),
     "quietway.linking": ("DeviceOffer", "DeviceRequest"),
+    "quietway.covering.showing": ("CoverDevice", "CoverTier", "OnCall"),
+    "quietway.oncall.changes": ("OnCallChange",),
+    "quietway.oncall.gaps": ("CoverGap",),
+    "quietway.oncall.rota": ("Crew", "Rota", "Shift"),
     "quietway.own.admitting": ("OpenInvitation", "PartnerDevice"),
     "quietway.own.deciding": ("Added", "Offered", "WaitsForSecond"),
     "quietway.own.holders": ("AgencyStanding",),
@@ -343,6 +395,7 @@ _HOMES: Final = {
         "OutboxEntry",
         "OutboxState",
         "Sent",
+        "SentLogistics",
         "StandingReport",
         "SweepReport",
         "SyncProgress",
@@ -352,6 +405,10 @@ _HOMES: Final = {
     ),
     "quietway.sheet": ("RecoverySheet",),
     "quietway.policy.proposing": ("ChannelProposal",),
+    "quietway.drilling.drill": ("Drill",),
+    "quietway.drilling.scenario": ("Scenario", "read_scenario"),
+    "quietway.drilling.scoring": ("DrillScore",),
+    "quietway.views.reviews": ("EventReview",),
     "quietway.views.access": ("AccessEntry", "AccessLog"),
     "quietway.views.access_file": ("VerifiedAccess", "verify_access_file"),
     "quietway.views.looks": ("AccessReport", "LogGap", "Look"),
@@ -363,6 +420,12 @@ _HOMES: Final = {
     "quietway.views.concerns": ("Concern",),
     "quietway.views.indicators": ("Indicators",),
     "quietway.views.conversation": ("Contradiction", "ConversationEntry", "Gap", "Said"),
+    "quietway.alerting.phoning": ("PhoneNumber", "PhoneScript"),
+    "quietway.alerting.verifying": ("AlertBroadcast",),
+    "quietway.faces.alerts": ("SentAlert",),
+    "quietway.views.alerts": ("Alert", "AlertClaim", "AlertTier"),
+    "quietway.views.verification": ("AlertVerified",),
+    "quietway.views.crises": ("Crisis", "HuddleSaid"),
     "quietway.views.due": ("Due",),
     "quietway.views.escalations": ("Escalated", "EscalationStep"),
     "quietway.views.lead": ("Lead",),
@@ -395,6 +458,17 @@ __all__ = [
     "AgreementRefused",
     "AgreementReport",
     "AgreementSigned",
+    "Alert",
+    "AlertBroadcast",
+    "AlertClaim",
+    "AlertClaimed",
+    "AlertError",
+    "AlertRaised",
+    "AlertReleased",
+    "AlertTier",
+    "AlertUnanswered",
+    "AlertVerified",
+    "AlertsDigested",
     "AnotherLog",
     "AsyncClient",
     "AsyncLockedDevice",
@@ -427,6 +501,12 @@ __all__ = [
     "Contradiction",
     "Conversation",
     "ConversationEntry",
+    "CoverDevice",
+    "CoverGap",
+    "CoverTier",
+    "Crew",
+    "Crisis",
+    "CrisisCalled",
     "Custodian",
     "DataUse",
     "DataUseUnread",
@@ -441,12 +521,16 @@ __all__ = [
     "DirectoryRefused",
     "DirectoryStale",
     "Disclosure",
+    "Drill",
+    "DrillInject",
+    "DrillScore",
     "Due",
     "DuplicateReferral",
     "ErasingPaused",
     "Escalated",
     "EscalationStep",
     "Event",
+    "EventReview",
     "EvidenceRefused",
     "ExpiredUnread",
     "Fetched",
@@ -461,6 +545,7 @@ __all__ = [
     "Hardened",
     "HeldBack",
     "Holder",
+    "HuddleSaid",
     "IdentityChanged",
     "ImportRefused",
     "Indicators",
@@ -468,6 +553,8 @@ __all__ = [
     "Invitation",
     "LaneAwaited",
     "Lead",
+    "LeadChoice",
+    "LeadUnknown",
     "LegalHold",
     "LinkRefused",
     "ListedPhrase",
@@ -482,13 +569,21 @@ __all__ = [
     "Look",
     "MembershipError",
     "NoRoom",
+    "NobodyToCall",
     "NotAgencyOwned",
+    "NotCorroborated",
     "NotFound",
+    "NotPartners",
     "NotPermitted",
     "NotTakenIn",
     "NotYetApproved",
+    "NotesOwed",
     "Offered",
     "OfferedLead",
+    "OnCall",
+    "OnCallChange",
+    "OnCallGap",
+    "OnCallUnreachable",
     "OpenInvitation",
     "OpeningProgress",
     "OpsKeyMissing",
@@ -513,6 +608,8 @@ __all__ = [
     "PassphraseParameters",
     "PassphraseTooWeak",
     "PepperMissing",
+    "PhoneNumber",
+    "PhoneScript",
     "Proposal",
     "Quarantined",
     "QuietwayError",
@@ -534,13 +631,18 @@ __all__ = [
     "RoleRefused",
     "RollbackSilent",
     "RootOffline",
+    "Rota",
     "RuleRate",
     "Ruling",
     "Said",
+    "Scenario",
     "SecretAwaited",
     "Section",
     "Sent",
+    "SentAlert",
+    "SentLogistics",
     "SentStored",
+    "Shift",
     "SnapshotAwaited",
     "SnapshotOffer",
     "SnapshotOffered",
@@ -584,6 +686,7 @@ __all__ = [
     "has_request",
     "has_store",
     "make_custodian",
+    "read_scenario",
     "read_webhook",
     "verify_access_file",
     "verify_evidence",

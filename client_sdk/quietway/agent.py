@@ -15,6 +15,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from quietway.agreements import AGREEMENT, AgreementBook
+from quietway.alerting.alarms_file import MemoryAlarms
+from quietway.alerting.paging import TAKERS as PAGING
+from quietway.alerting.paging import page_again, page_digests
+from quietway.alerting.placing import place_hold, show_claim
+from quietway.alerting.verifying import check_widening
+from quietway.alerting.watching import AlertWatch
 from quietway.auditing import audit
 from quietway.cases import CASE_ALIAS, CaseBook
 from quietway.clocks import Clocks
@@ -27,8 +33,12 @@ from quietway.consent.expiring import Expiries, order_after_the_end
 from quietway.consent.purging import owe_what_is_revoked
 from quietway.consent.taking import TAKERS
 from quietway.consents import Consents, find_consents
+from quietway.covering.cover import Cover
+from quietway.covering.keeping import keep_on_call
+from quietway.drilling.running import Injector
+from quietway.drilling.scores import take_score
 from quietway.engine import codec, receipts
-from quietway.engine.effects import Acknowledge, Submit
+from quietway.engine.effects import Acknowledge, ClaimHold, PlaceHold, Submit
 from quietway.engine.inputs import (
     Accepted,
     Compose,
@@ -44,6 +54,7 @@ from quietway.engine.inputs import (
     Welcomed,
 )
 from quietway.engine.outbox import LANE_AWAITED
+from quietway.engine.withdrawal import GONE_BACK
 from quietway.erasing import MOST_SKEW_MS
 from quietway.errors import (
     AgencyRemoved,
@@ -60,6 +71,7 @@ from quietway.errors import (
     RelayUnreachable,
     StorageFull,
     StoreDamaged,
+    StoreError,
     StoreRolledBack,
 )
 from quietway.events import ConnectionBack, ConnectionLost, ErasingPaused
@@ -73,6 +85,8 @@ from quietway.keyring.trust import Directory
 from quietway.lanes import GRANTED_LANE, NOT_FOUND, LaneBook, hand_over
 from quietway.ledger import Ledger
 from quietway.locked import GONE
+from quietway.oncall.book import ON_CALL as ON_CALL_ROWS
+from quietway.oncall.book import OnCallBook
 from quietway.own.agreeing import keep_agreements
 from quietway.own.case_links import take_case_link
 from quietway.own.granting import note_granted
@@ -83,7 +97,12 @@ from quietway.own.standing import STANDING, Standing
 from quietway.own.within import take_in
 from quietway.partner_standing import PARTNER_STANDING, StandingBook, may_be_theirs
 from quietway.partners import PARTNER
-from quietway.pausing import pause_after, told_by
+from quietway.pausing import (
+    LONGEST_CALLED_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    pause_after,
+    told_by,
+)
 from quietway.ports import Delete, Put
 from quietway.publishing import Publisher
 from quietway.records import CONTENT_KINDS, INDEXED, INDEXED_KINDS, MESSAGE, find_shelf
@@ -98,22 +117,24 @@ from quietway.withdrawing import Withdrawer
 from quietway.witnessing.view import LogView
 from quietway_crypto.errors import CryptoError
 from quietway_protocol.errors import ProtocolError
+from quietway_schemas.content.roles import ON_CALL
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.frames import ERA_NUMBERS
 from quietway_schemas.instants import MINUTE, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 
+    from quietway.alerting.alarms_file import Alarms
     from quietway.engine.inputs import Returned
-    from quietway.engine.state import State
+    from quietway.engine.state import Entry, State
     from quietway.high_water import Mark
     from quietway.keyring.keyring import Keyring
     from quietway.own.taken import Taken
     from quietway.ports import Arrival, Clock, Entropy, Mailbox, Relay, Row, Store, Write
     from quietway.reports import SyncProgress, SyncReport, TellOpening
     from quietway.settling import ForRelay
-    from quietway_schemas.ids import AgencyId, CaseRef
+    from quietway_schemas.ids import AgencyId, CaseRef, DeviceId
     from quietway_schemas.instants import Instant
 
 SHELVED: Final = "shelved"
@@ -123,9 +144,12 @@ CLOCK_TRUSTED_MS: Final = MINUTE
 BATCH_RECORDS: Final = 100
 DRAIN_BATCH: Final = 32
 TICK_SECONDS: Final = 60.0
+ALERTS: Final = "alert."
+"""What the types of alerts, and of the answers to them, begin with."""
 _HELD_WHILE_LOCKED: Final = frozenset(
     {
         "_clock_vouched_at",
+        "_held_up",
         "_sending",
         "_syncing",
         "_turn",
@@ -152,8 +176,13 @@ class Agent(Settler):
         agreed: What agreements limited when what waits was asked about last.
         ledger: What stands now, of all cases.
         guarding: What the guard refused here lately, and the lists that it reads with.
+        injector: Sends what falls due of the drills that run here.
+        watch: Waits for answers to the alerts of this device.
         errands: What else is gone on with at each pass; each gives what is in its way.
+        oncall: Who is on call, here and at partners.
+        cover: What this device keeps in mind while it is on call.
         errands_of_cases: The same of what the ledger is asked for, once that is there.
+        beside: What goes on beside the connection, at times of its own.
     """
 
     def __init__(
@@ -171,6 +200,7 @@ class Agent(Settler):
         mark: Mark,
         log: LogView | None = None,
         standings: StandingBook | None = None,
+        alarms: Alarms | None = None,
     ) -> None:
         self.compared = ComparedClock(clock)
         super().__init__(
@@ -198,19 +228,32 @@ class Agent(Settler):
         self.clocks = Clocks(clock, mark)
         self.sweeper = Sweeper(keyring, store)
         self.withdrawer = Withdrawer(self)
+        self.injector = Injector(self)
+        self.watch = AlertWatch(self, alarms or MemoryAlarms())
+        self.check_widening = partial(check_widening, self)
         self.errands: list[Callable[[], Awaitable[list[QuietwayError]]]] = [
             partial(catch_up, self),
             partial(order_after_the_end, self),
             partial(rollback.go_on, self),
+            self.watch.look,
+            partial(page_again, self),
+            partial(page_digests, self),
+            self.injector.look,
         ]
         self.errands_of_cases: list[Callable[[], Awaitable[list[QuietwayError]]]] = []
+        self.beside: list[Callable[[], Coroutine[object, object, None]]] = []
+        self.oncall = OnCallBook()
+        self.cover = Cover()
         self.ledger = Ledger(self)
         self.takers |= TAKERS
         self.takers["case.link"] = take_case_link
         self.takers |= SECONDING
+        self.takers["agency.drill_score"] = take_score
+        self.takers |= PAGING
         self.guarding = Guarding(entropy)
         self._doubt_told: str | None = None
         self._is_relay_put_back = False
+        self._held_up = asyncio.Event()
         self._sending = asyncio.Lock()
         self._syncing = asyncio.Lock()
         self._clock_vouched_at: Instant | None = None
@@ -225,6 +268,7 @@ class Agent(Settler):
         clock: Clock,
         entropy: Entropy,
         mark: Mark | None = None,
+        alarms: Alarms | None = None,
         accept_older_copy: bool = False,
         progress: TellOpening = say_nothing,
     ) -> Agent:
@@ -250,6 +294,7 @@ class Agent(Settler):
             GRANTED_LANE,
             HELD_BACK,
             LOG,
+            ON_CALL_ROWS,
             PARTNER,
             PARTNER_STANDING,
             SAID_UNTIL,
@@ -268,6 +313,7 @@ class Agent(Settler):
             log = LogView.restore({row.key: row.value for row in rows[LOG]})
             standings = StandingBook.restore(rows[PARTNER_STANDING])
             agreements = AgreementBook.restore(rows[AGREEMENT])
+            on_call = OnCallBook.restore(rows[ON_CALL_ROWS])
         except (SchemaError, CryptoError, ProtocolError, QuietwayError, ValueError, KeyError):
             raise StoreDamaged("store") from None
         agent = cls(
@@ -283,10 +329,12 @@ class Agent(Settler):
             mark=mark or MemoryMark(),
             log=log,
             standings=standings,
+            alarms=alarms,
         )
         directory.pin(keyring.agency, keyring.root_key)
         agent.standing = standing
         keep_agreements(agent, agreements)
+        keep_on_call(agent, on_call)
         agent.said_until = SaidUntil.restore(rows[SAID_UNTIL])
         agent.held_back = HeldBackBook.restore(rows[HELD_BACK], rows[TOLD_NO_MORE])
         try:
@@ -360,6 +408,7 @@ class Agent(Settler):
 
     async def _read_directory(self, tally: Tally | None) -> list[QuietwayError]:
         problems: list[QuietwayError] = []
+        unproved: list[int] = []
         for _ in range(_MOST_PAGES):
             before = self.directory.cursor
             page = await self.relay.directory(before, log_size=self.log.size)
@@ -369,11 +418,15 @@ class Agent(Settler):
                 # The cursor stays, so that nothing is missed when the relay shows its log again.
                 return [*problems, problem]
             problems += [*refused, *self.directory.apply(logged, now=self.clock.now())]
+            unproved += [entry.seq for entry in page.entries if entry not in logged.entries]
             if tally is not None:
                 tally.advance(len(page.entries))
             if not page.more or self.directory.cursor <= before:
                 break
             await self.settle()
+        if unproved:
+            # Asked for again the next time: a relay that lied once hides no revocation for ever.
+            self.directory.cursor = min(self.directory.cursor, min(unproved) - 1)
         return problems
 
     async def say(self, composed: Compose) -> QuietwayError | None:
@@ -470,6 +523,7 @@ class Agent(Settler):
     async def carry_out_consent(self) -> None:
         """Ask back what was stopped, and say what is to be said, where that is possible."""
         await self.send_what_waits()
+        await self.mind_huddles()
 
     async def answer_revocation(self) -> None:
         """Draw a new secret where this device has just revoked another, and open lanes of it.
@@ -545,6 +599,37 @@ class Agent(Settler):
         Raises:
             StoreError: The device's own files are in the way.
         """
+        works = (
+            self._follow,
+            *map(self._keep_up, (self.watch.run, self.injector.run, *self.beside)),
+        )
+        tasks = [asyncio.create_task(work()) for work in works]
+        try:
+            # An alarm that ended by a fault would be silent: the program hears of it instead.
+            for task in (await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))[0]:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _keep_up(
+        self, work: Callable[[], Coroutine[object, object, None]]
+    ) -> Callable[[], Coroutine[object, object, None]]:
+        """Give what begins a work again where the network or a rule ended it."""
+
+        async def keep_up() -> None:
+            while True:
+                try:
+                    return await work()
+                except StoreError:
+                    raise
+                except QuietwayError:
+                    await self.clock.sleep(TICK_SECONDS)
+
+        return keep_up
+
+    async def _follow(self) -> None:
         failures = 0
         while True:
             wait = 0.0
@@ -560,7 +645,16 @@ class Agent(Settler):
                     told = AgencyRemoved(self.keyring.agency_code) if self.is_removed else problem
                     self.tell(ConnectionLost(str(told)))
                 failures, wait = failures + 1, told_by(problem)
-            await self.clock.sleep(pause_after(failures, self.entropy, told=wait))
+            most = LONGEST_CALLED_SECONDS if self._is_called() else LONGEST_PAUSE_SECONDS
+            await self.clock.sleep(pause_after(failures, self.entropy, told=wait, most=most))
+
+    def _is_called(self) -> bool:
+        """Say whether a crisis may wait for this device: it is called in one, or calls."""
+        own = self.directory.device(self.keyring.agency, self.keyring.device)
+        return (own is not None and not ON_CALL.isdisjoint(own.roles)) or any(
+            entry.kind.startswith(ALERTS) and not entry.settled
+            for entry in self.state.outbox.values()
+        )
 
     async def read_rows(self) -> tuple[Put, ...]:
         """Read every row as it lies, content under its record keys, between two settlings.
@@ -583,6 +677,7 @@ class Agent(Settler):
     def note_committed(self, writes: Sequence[Write]) -> None:
         """Follow what was just committed: the ledger shows it from now on."""
         self.ledger.note(writes)
+        self.watch.note(writes)
 
     async def aclose(self) -> None:
         """Let go of the relay and the store."""
@@ -594,6 +689,9 @@ class Agent(Settler):
 
         What is asked of this agent from then on is refused as `DeviceLocked`.
         """
+        # What is waited for is known to the locked device as well, as instants.
+        with suppress(StoreError):
+            await self.watch.look()
         async with self._turn:
             keyring = self.keyring
             await self.aclose()
@@ -608,6 +706,8 @@ class Agent(Settler):
     async def _pass(self, tally: Tally) -> None:
         tally.reach("clock")
         await self._compare_and_sweep()
+        with tally.going_on():
+            await self._call_first()
         with tally.going_on():
             await self.publisher.finish_enrolling()
         tally.reach("directory")
@@ -645,6 +745,14 @@ class Agent(Settler):
         await self.ledger.standing()
         with tally.going_on():
             tally.problems += await self._run(self.errands_of_cases)
+
+    async def _call_first(self) -> None:
+        """Hand over what calls somebody before all else, as after a crash that kept it here."""
+        if any(held.rungs and not (held.placed or held.settled) for held in self._entries()):
+            await self.flush()
+
+    def _entries(self) -> Iterable[Entry]:
+        return self.state.outbox.values()
 
     async def _read_mailbox(self, tally: Tally) -> None:
         mailbox = await self._connect(live=False)
@@ -698,6 +806,8 @@ class Agent(Settler):
         """Record what came in one commit, then acknowledge it."""
         if not arrivals:
             return
+        # A clock that jumped since would make what comes look expired, or not yet said.
+        await self.check_clock()
         now = self.clock.now()
         deeds = await self.settle(
             *[self.answers.open(held.envelope, seq=held.seq, now=now) for held in arrivals]
@@ -708,15 +818,14 @@ class Agent(Settler):
         await take_in(self)
 
     async def _live_with(self, mailbox: Mailbox) -> None:
-        ticking = asyncio.create_task(self._tick())
+        beside = [asyncio.create_task(work) for work in (self._tick(), self._try_again())]
         try:
             async for arrival in mailbox.arrivals():
-                # A clock that jumped since would make everything that comes look expired.
-                await self.check_clock()
                 await self._take(mailbox, [arrival])
         finally:
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await mailbox.aclose()
 
     async def _tick(self) -> None:
@@ -725,6 +834,16 @@ class Agent(Settler):
             await self.clock.sleep(TICK_SECONDS)
             # The mailbox's own connection notices when the relay is gone, and says so.
             await self._try(self._keep_current())
+
+    async def _try_again(self) -> None:
+        """While connected: what did not get through goes again within seconds, not at a tick."""
+        failures = 0
+        while True:
+            await self._held_up.wait()
+            # The mailbox's connection stands, so this device alone was cut off for a moment.
+            await self.clock.sleep(pause_after(failures, self.entropy, most=LONGEST_CALLED_SECONDS))
+            self._held_up.clear()
+            failures = failures + 1 if await self._try(self.flush()) else 0
 
     async def _keep_current(self) -> None:
         await self._compare_and_sweep()
@@ -796,7 +915,13 @@ class Agent(Settler):
             deeds = await self.settle(Flush(self.clock.now()))
 
     async def _submit(self, deeds: Iterable[ForRelay], spacing: Spacing) -> bool:
-        again = False
+        deeds, again = tuple(deeds), False
+        for deed in deeds:
+            if isinstance(deed, PlaceHold):
+                await place_hold(self, deed)
+        for deed in deeds:
+            if isinstance(deed, ClaimHold):
+                await show_claim(self, deed)
         alarms, routine = _by_agency(deeds, urgent=True), _by_agency(deeds, urgent=False)
         for agency, parcels in alarms.items():
             again = await self._submit_to(agency, parcels, urgent=True) or again
@@ -815,7 +940,7 @@ class Agent(Settler):
             # It was paused after this was sealed.
             return False
         # What was stopped after it was sealed stays here, too.
-        parcels = tuple(held for held in parcels if not self._is_stopped(held.local_id))
+        parcels = tuple(held for held in parcels if not self._is_stopped(held))
         # One agency at a time, so that no request shows who else is written to.
         try:
             ways = self.lanes.ways(agency, self.clock.now(), urgent=urgent)
@@ -828,9 +953,17 @@ class Agent(Settler):
             again = await self._submit_batch(agency, ways, batch) or again
         return again
 
-    def _is_stopped(self, local_id: bytes) -> bool:
+    def is_stopped(self, local_id: bytes) -> bool:
+        """Say whether an entry was taken back since it was sealed."""
         entry = self.state.outbox.get(local_id)
         return local_id in self.answers.stopping or (entry is not None and entry.withdrawn)
+
+    def _is_stopped(self, parcel: Parcel) -> bool:
+        entry = self.state.outbox.get(parcel.local_id)
+        if entry is None or self.is_stopped(parcel.local_id):
+            return self.is_stopped(parcel.local_id)
+        copy = next((held for held in entry.deliveries if held.device == parcel.device), None)
+        return copy is not None and copy.progress in GONE_BACK
 
     async def _submit_batch(
         self, agency: AgencyId, ways: tuple[tuple[bytes, ...], ...], batch: tuple[Parcel, ...]
@@ -843,12 +976,22 @@ class Agent(Settler):
             await self.settle(self._reject(batch[fits:], refusal, refusal.code, None))
             return fits > 0
         except RelayRefused as refusal:
-            no_lane = refusal.code == NOT_FOUND and self.lanes.granted(agency) is None
-            code = LANE_AWAITED if no_lane else refusal.code
+            code = LANE_AWAITED if self._lacks_lane(agency, refusal) else refusal.code
             await self.settle(self._reject(batch, refusal, code, refusal.index))
             return refusal.index is not None and len(batch) > 1
         await self.settle(Accepted(self.clock.now(), batch))
         return False
+
+    def _lacks_lane(self, agency: AgencyId, refusal: RelayRefused) -> bool:
+        """Say whether a refusal tells of the lane, and not of one mailbox that is gone."""
+        if refusal.code != NOT_FOUND or agency == self.keyring.agency:
+            return False
+        # A lane that opened for what stands before the one to blame is there.
+        return not refusal.index and self.lanes.granted(agency) is None
+
+    def _has_left(self, agency: AgencyId, device: DeviceId) -> bool:
+        """Say whether a device is known to have left: its mailbox is gone, and the rest goes on."""
+        return self.directory.standing(agency, device).name in {"retired", "revoked"}
 
     def _reject(
         self, parcels: tuple[Parcel, ...], refusal: RelayRefused, code: str, blamed: int | None
@@ -861,6 +1004,8 @@ class Agent(Settler):
             await work
         except (RelayError, StorageFull) as problem:
             self._clock_vouched_at = None
+            if isinstance(problem, RelayUnreachable):
+                self._held_up.set()
             return problem
         return None
 

@@ -33,7 +33,7 @@ from quietway.sealing import (
     Reader,
     Recipient,
     open_envelope,
-    seal_message,
+    seal_place,
 )
 from quietway.witnessing.view import LogView
 from quietway_crypto.errors import CryptoError
@@ -178,7 +178,7 @@ class Answers:
         envelope_id = EnvelopeId(self._entropy.draw(_ID_BYTES))
         secret = self._entropy.draw(_SECRET_BYTES)
         try:
-            record = seal_message(
+            record, cancel_hash = seal_place(
                 asked.core,
                 class_=asked.class_,
                 recipient=recipient,
@@ -189,7 +189,7 @@ class Answers:
         except CryptoError:
             raise _NotSealed(UNREACHABLE) from None
         self._raise_floor(device, recipient.suite)
-        return SealedCopy(device, recipient.epoch, record.pack(), secret)
+        return SealedCopy(device, recipient.epoch, record.pack(), secret, cancel_hash)
 
     def _find_recipient(
         self, held: VerifiedDevice, class_: EnvelopeClass, now: Instant

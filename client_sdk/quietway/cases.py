@@ -62,7 +62,15 @@ class CaseBook:
 
     def list_opened(self, agency: AgencyId) -> list[CaseRef]:
         """List the cases that this agency opened: it is told of them under their own reference."""
-        return [case for case, told in self._aliases if told == agency]
+        return [
+            case
+            for (case, told), alias in self._aliases.items()
+            if told == agency and alias != mark_drill(case)
+        ]
+
+    def is_drill(self, case: CaseRef, agency: AgencyId) -> bool:
+        """Say whether this agency drew a case for a drill."""
+        return self.find(case, agency) == mark_drill(case)
 
     def add(
         self, case: CaseRef, agency: AgencyId, alias: CaseRef, heard: CaseRef | None = None
@@ -88,6 +96,11 @@ class CaseBook:
         if case == content.case_ref:
             return content
         return content.model_copy(update={"case_ref": case})
+
+
+def mark_drill(case: CaseRef) -> CaseRef:
+    """Give what an agency itself calls a case of a drill: never the case, so it is none to list."""
+    return CaseRef(bytes(byte ^ 0xFF for byte in case.value))
 
 
 def write_alias(

@@ -23,23 +23,29 @@ from typing import TYPE_CHECKING, Self
 from quietway.ambient import SystemClock
 from quietway.backup import make_backup
 from quietway.clocks import Clocks
+from quietway.covering.waking import note_wakes, say_goodbye
 from quietway.doctor import examine
 from quietway.errors import DeviceLocked
 from quietway.faces.access import AsyncAccess
 from quietway.faces.agreements import AsyncAgreements
+from quietway.faces.alerts import AsyncAlerts
 from quietway.faces.attachments import AsyncAttachments
 from quietway.faces.board import AsyncBoard
 from quietway.faces.cases import AsyncCases
 from quietway.faces.consent import AsyncConsent
 from quietway.faces.contacts import AsyncContacts
+from quietway.faces.crises import AsyncCrises
 from quietway.faces.dictionary import AsyncDictionary
+from quietway.faces.drills import AsyncDrills
 from quietway.faces.due import AsyncDue
 from quietway.faces.escalations import AsyncEscalations
 from quietway.faces.guard import AsyncGuard
 from quietway.faces.log import AsyncLog
 from quietway.faces.messages import AsyncMessages
+from quietway.faces.oncall import AsyncOnCall
 from quietway.faces.partners import AsyncPartners
 from quietway.faces.referrals import AsyncReferrals
+from quietway.faces.reviews import AsyncReviews
 from quietway.faces.status import AsyncStatus
 from quietway.faces.withdrawing import withdraw
 from quietway.fingerprint import show_fingerprint, show_words
@@ -51,7 +57,7 @@ from quietway.holding import AsyncRetention
 from quietway.joining import join_agency, request_link, show_link_words
 from quietway.keyring.listening import read_listening
 from quietway.keyring.passphrase_rules import check_new_passphrase
-from quietway.locked import believe, erase_due, listen
+from quietway.locked import believe, erase_due, listen, ring
 from quietway.own.accesses import AccessLines
 from quietway.own.agency import AsyncAgency
 from quietway.own.devices import AsyncDevices
@@ -94,6 +100,9 @@ class AsyncClient:
         partners: Whom this agency works with.
         referrals: Referrals: sent, answered, followed.
         escalations: What is taken to the next level.
+        alerts: Calling whoever is on call, and taking what one is called for.
+        reviews: Looking back on events that are over, and following through.
+        drills: Exercises with the same machinery, in a namespace of their own.
         due: What needs a person now.
         status: Status indicators.
         board: Where each case stands, in four columns.
@@ -109,7 +118,9 @@ class AsyncClient:
         access: Who looked at what.
         consent: What survivors decided about their cases.
         contacts: Whom to reach at an agency, and what contact there was.
+        crises: Crises: who is called, takes part, says, does and decides what.
         guard: What may not be said, why, and overrides.
+        oncall: Who is on call, here and at partners.
     """
 
     def __init__(self, agent: Agent, home: Path, ports: Ports) -> None:
@@ -122,6 +133,8 @@ class AsyncClient:
         self.partners = AsyncPartners(agent)
         self.referrals = AsyncReferrals(agent, lines)
         self.escalations = AsyncEscalations(agent)
+        self.alerts = AsyncAlerts(agent)
+        self.drills = AsyncDrills(agent)
         self.due = AsyncDue(agent)
         self.status = AsyncStatus(agent)
         self.board = AsyncBoard(agent)
@@ -137,7 +150,10 @@ class AsyncClient:
         self.consent = AsyncConsent(agent)
         self.cases = AsyncCases(agent, lines, self.board)
         self.contacts = AsyncContacts(agent)
+        self.reviews = AsyncReviews(agent, self.board, self.contacts)
+        self.crises = AsyncCrises(agent)
         self.guard = AsyncGuard(agent, lines, home)
+        self.oncall = AsyncOnCall(agent)
 
     @classmethod
     async def found(
@@ -648,6 +664,7 @@ class AsyncClient:
             RelayUnreachable: Nothing is known of the outcome; say it again.
         """
         await self._agent.relay.put_wake(read_endpoints(targets))
+        await note_wakes(self._agent, wakes=bool(targets))
 
     async def doctor(self) -> list[Finding]:
         """Look at everything that has to be in order. Changes nothing."""
@@ -690,10 +707,14 @@ class AsyncClient:
         # Written on the loop, where every other change of the keyring is made too.
         keyring.take_passphrase(stretched)
 
-    async def lock(self) -> AsyncLockedDevice:
+    async def lock(self, *, rings: bool = False) -> AsyncLockedDevice:
         """Let go of every secret and of the store, and go on listening only.
 
-        Ends `events()`. What is asked of this client from then on raises `DeviceLocked`.
+        Ends `events()`. What is asked of this client from then on raises `DeviceLocked`. Where this
+        device is on call, colleagues are told first, within three seconds or not at all.
+
+        Args:
+            rings: Whether a program will ring for what `wakes()` of the locked device gives.
 
         Returns:
             The locked device, which opens again with the passphrase.
@@ -701,12 +722,15 @@ class AsyncClient:
         if self._is_locked:
             raise DeviceLocked
         self._is_locked = True
+        await say_goodbye(self._agent, wakeable=rings or self._agent.oncall.wakes)
+        # What was read up to now calls nobody any more.
+        read = self._agent.state.reading.cursor
         following = tuple(self._following)
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
         await self._agent.lock()
-        return AsyncLockedDevice(self._home, self._ports)
+        return AsyncLockedDevice(self._home, self._ports, read=read)
 
     async def aclose(self) -> None:
         """Let go of the relay and the store; closing twice is fine."""
@@ -720,9 +744,10 @@ class AsyncLockedDevice:
     What it can't do is everything else: no message is opened, shown, sent or acknowledged.
     """
 
-    def __init__(self, home: Path, ports: Ports) -> None:
+    def __init__(self, home: Path, ports: Ports, *, read: int | None = None) -> None:
         self._home = home
         self._ports = ports
+        self._read = read
         self._clocks = Clocks(ports.clock or SystemClock(), MarkFile(home))
 
     @classmethod
@@ -765,6 +790,31 @@ class AsyncLockedDevice:
         async with aclosing(listen(self._home, self._ports)) as told:
             async for latest in told:
                 yield latest
+
+    async def wakes(self) -> AsyncGenerator[int, None]:
+        """Yield whenever something came that this device had not read when it was locked.
+
+        Ring for each: it may be an alert. What it is nobody knows before the device is unlocked;
+        the relay does not either. A device that was never unlocked here does not know what it has
+        read, so the first number rings, too; and so does a smaller one, since a relay whose store
+        was put back counts from there.
+        """
+        rung = self._read
+        async with aclosing(self.listen()) as told:
+            async for latest in told:
+                if latest != rung:
+                    rung = latest
+                    yield latest
+
+    async def alarms(self) -> AsyncGenerator[Instant, None]:
+        """Yield the time of each alarm when it has come, until closed; asks no relay.
+
+        An alert of this device may have reached nobody: call its human, who unlocks it and looks.
+        A locked device opens no claim, so it calls also where somebody has taken the alert since.
+        """
+        async with aclosing(ring(self._home, self._ports)) as told:
+            async for at in told:
+                yield at
 
     async def believed_now(self) -> Instant:
         """Ask the relay for the time; where it does not answer, go by the clocks here.

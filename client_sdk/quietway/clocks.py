@@ -55,6 +55,34 @@ class Clocks:
             case _:
                 assert_never(self._verdict)
 
+    def believe(self, now: Instant) -> Instant:
+        """Return the time by which something begins: `now`, unless this machine's clock jumped.
+
+        Then it is what the steady clock counted since a time was believed; across a restart, no
+        earlier than the high-water mark.
+
+        Args:
+            now: What the clock says, set right as far as that is known.
+        """
+        reading = Reading(self._machine.now(), self._machine.steady())
+        watch, verdict = judge(self._watch, reading)
+        if isinstance(verdict, Believed):
+            return now
+        if watch.anchor is not None:
+            return watch.anchor.at + reading.steady - watch.anchor.steady
+        return max(now, watch.high_water or now)
+
+    def end_by(self, now: Instant) -> Instant:
+        """Return the time by which something may end: as `believe`, and no later than is certain.
+
+        What is shown too long is mended by the relay's next answer.
+        """
+        believed = self.believe(now)
+        reading = Reading(self._machine.now(), self._machine.steady())
+        watch, verdict = judge(self._watch, reading)
+        is_certain = isinstance(verdict, Believed) or watch.anchor is not None
+        return believed if is_certain else min(believed, watch.high_water or believed)
+
     def hear(self, relay_now: Instant | None) -> None:
         """Judge the clocks of this moment, by the relay's answer where it gave one."""
         reading = Reading(self._machine.now(), self._machine.steady(), relay_now)

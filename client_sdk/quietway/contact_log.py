@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from quietway.exercises import keep_live
 from quietway.history import walk_back
 from quietway.roles import keep_readable
 from quietway.views.contact_log import fold_contacts_back
@@ -37,7 +38,7 @@ async def list_contacts(
     found: list[ContactEntry] = []
     async with aclosing(walk_back(agent)) as pages:
         async for page in pages:
-            entries = fold_contacts_back(page, me=agent.keyring.agency, later=later)
+            entries = fold_contacts_back(keep_live(page), me=agent.keyring.agency, later=later)
             found += _keep_with(entries, agency)
             if limit is not None and len(found) >= limit:
                 break
@@ -52,7 +53,7 @@ def list_contacts_of(
     limit: int | None = None,
 ) -> list[ContactEntry]:
     """List the contacts among the messages of one case, in the same way."""
-    back = keep_readable(agent, messages)[::-1]
+    back = keep_readable(agent, keep_live(messages))[::-1]
     entries = fold_contacts_back(back, me=agent.keyring.agency, later={})
     return _sort(_keep_with(entries, agency), limit)
 

@@ -67,6 +67,7 @@ from quietway_schemas.content.coordination import (
     ServiceUptake,
     TriageRoute,
 )
+from quietway_schemas.content.debrief import ExposureRisk
 from quietway_schemas.content.message import MessageText
 from quietway_schemas.content.missing import list_missing
 from quietway_schemas.content.profiles import find_absent_fields
@@ -129,6 +130,7 @@ __all__ = [
     "DirectoryContact",
     "Episode",
     "Escalation",
+    "ExposureRisk",
     "IdError",
     "InformedItems",
     "LeadAccept",

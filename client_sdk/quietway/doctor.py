@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.agent import compare_clocks
 from quietway.consent.keeping_out import look_at_orders
+from quietway.covering.findings import look_at_on_call
 from quietway.engine.inbox import MOST_ATTEMPTS
 from quietway.errors import (
     AgencyRemoved,
@@ -90,6 +91,7 @@ async def examine(agent: Agent) -> list[Finding]:
         look_at_review,
         look_at_log,
         look_at_orders,
+        look_at_on_call,
     )
     return [await look(agent) for look in looks]
 

@@ -11,7 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from quietway.calendars import read_agencies
+from quietway.covering.findings import list_due_on_call
+from quietway.debriefing.events import list_reviews
+from quietway.due_alerts import list_due_alerts, list_due_seconds
 from quietway.due_sources import (
+    list_due_actions,
     list_due_agreements,
     list_due_cases,
     list_due_consents,
@@ -27,6 +31,7 @@ from quietway.views.advocates import AdvocateWait, fold_advocates
 from quietway.views.contact_log import fold_questions
 from quietway.views.due import Due, fold_due
 from quietway.views.due_questions import LIAISON, fold_due_question
+from quietway.views.due_reviews import fold_due_review
 from quietway.views.escalations import Escalated, fold_escalations
 from quietway.views.referrals import fold_referrals
 
@@ -103,6 +108,18 @@ async def list_due_questions(agent: Agent, *, now: Instant) -> Iterable[Due]:
     return [line for line in lines if line is not None]
 
 
+async def list_due_reviews(agent: Agent, *, now: Instant) -> Iterable[Due]:
+    """List what reviews of events need: to be held, added to, their items to be done."""
+    agencies = await read_agencies(agent)
+    lines = [
+        fold_due_review(
+            review, me=agent.keyring.agency, now=now, find_calendar=agencies.find_calendar
+        )
+        for review in await list_reviews(agent)
+    ]
+    return [line for found in lines for line in found]
+
+
 SOURCES: Final[tuple[Source, ...]] = (
     list_due_referrals,
     list_due_advocates,
@@ -110,9 +127,14 @@ SOURCES: Final[tuple[Source, ...]] = (
     list_due_consents,
     list_due_contacts,
     list_due_orders,
+    list_due_actions,
     list_due_cases,
     list_due_agreements,
     list_due_permissions,
+    list_due_on_call,
+    list_due_reviews,
+    list_due_alerts,
+    list_due_seconds,
 )
 """All of them, in no order that counts."""
 

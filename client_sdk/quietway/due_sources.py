@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.consent.reminding import list_reminders
 from quietway.consent.rollback import list_orders
+from quietway.huddling.reading import list_crises, show_event_id
 from quietway.own.reviews import list_review
 from quietway.views.agencies import OLD_MS, find_newest
 from quietway.views.cases import find_review, fold_case
@@ -83,6 +84,27 @@ async def list_due_cases(agent: Agent, *, now: Instant) -> Iterable[Due]:
     offered = [case for case, card in cards.items() if case is not None and card.is_offered]
     leads = [list_due_leads(await _fold_case(agent, case), me, now) for case in offered]
     return [*reviews, *(line for lines in leads for line in lines)]
+
+
+async def list_due_actions(agent: Agent, *, now: Instant) -> Iterable[Due]:
+    """List the open actions of huddles that this agency sees to; drills are left out."""
+    del now
+    me = agent.keyring.agency
+    return [
+        Due(
+            source="crises",
+            kind="huddle_action",
+            subject=show_event_id(crisis.event_id),
+            at=action.due_at,
+            turn="ours",
+            agency=None if action.by == me else action.by,
+            words="This was asked for in a huddle: see to it, and say so there.",
+        )
+        for crisis in await list_crises(agent)
+        if crisis.is_open and not crisis.exercise
+        for action in crisis.actions
+        if action.owner == me and action.state == "open"
+    ]
 
 
 async def list_due_agreements(agent: Agent, *, now: Instant) -> Iterable[Due]:

@@ -50,8 +50,14 @@
     ├── ContentRefused            what was to be said breaks a rule; nothing was sealed
     ├── LocationFound             the guard found what should not be said; nothing was sealed
     ├── GuardFailed               the guard could not read a text; nothing was sealed
+    ├── NotPartners               two agencies of a huddle exchanged no invitation
     ├── NotPermitted              no consent, agreement or law allows it; nothing was sealed
     ├── RoleRefused               the roles of a device do not allow it; nothing was sealed
+    ├── AlertError                an alert
+    │   ├── LeadUnknown           nobody is known to lead the case; nothing was sealed
+    │   ├── NobodyToCall          nobody else is on call there; nothing was sealed
+    │   └── NotCorroborated       nobody else confirmed it yet, so nobody else is told
+    ├── NotesOwed                 an event can't be closed yet: whose notes are missing
     ├── StewardNeeded             the agency's lists are changed on a data steward's device
     ├── MembershipError           the agency's own devices
     │   ├── LinkRefused           what was shown is not what was compared
@@ -79,6 +85,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from quietway.alerting.phoning import PhoneScript
     from quietway.guard.deciding import Decision, Need, TextFinding
     from quietway.policy.rulings import Ruling
     from quietway_schemas.instants import Instant
@@ -780,6 +787,23 @@ class GuardFailed(QuietwayError):
         self.name = name
 
 
+class NotPartners(QuietwayError):
+    """Two agencies of a huddle are no partners of each other. Nothing was sealed.
+
+    Attributes:
+        agency: The one, by its code.
+        other: The other one.
+    """
+
+    def __init__(self, agency: str, other: str) -> None:
+        super().__init__(
+            f"{agency} and {other} are no partners: let them exchange invitations, and answer "
+            "again. Nothing was sealed."
+        )
+        self.agency = agency
+        self.other = other
+
+
 class NotPermitted(QuietwayError):
     """Neither a survivor's consent, nor an agreement, nor a law allows what was to be said.
 
@@ -828,6 +852,79 @@ class RoleRefused(QuietwayError):
         self.kind = kind
         self.direction = direction
         self.roles = roles
+
+
+class AlertError(QuietwayError):
+    """Something about an alert."""
+
+
+class LeadUnknown(AlertError):
+    """Nobody is known here to lead the case that an alert is about.
+
+    Attributes:
+        case: The case, by one's own reference.
+        script: Whom to phone instead, and what to say.
+    """
+
+    def __init__(self, case: str, script: PhoneScript) -> None:
+        super().__init__(
+            f"Nothing was sealed: nobody is known here to lead the case {case}. Call now: say to "
+            "your own supervisor and to the partner who told you of it that there is an alarm "
+            "(the error's `script` has the numbers), and ask who leads."
+        )
+        self.case = case
+        self.script = script
+
+
+class NobodyToCall(AlertError):
+    """An alert would call nobody: no other device there has a role on call, and can be reached.
+
+    Attributes:
+        agency: Whose on-call it is.
+        script: Whom to phone instead, and what to say; None where that agency is one's own.
+    """
+
+    def __init__(self, agency: str, script: PhoneScript | None = None) -> None:
+        super().__init__(
+            f"Nobody else of {agency} can be called now. Nothing was sent: call them by phone (the "
+            "error's `script`, or `client.contacts.show`, has the numbers)."
+        )
+        self.agency = agency
+        self.script = script
+
+
+class NotCorroborated(AlertError):
+    """Before more people are told of an alert, somebody else has to confirm it.
+
+    Attributes:
+        alert_id: Which.
+        verification: How far it is verified: `unverified` or `unfounded`.
+    """
+
+    def __init__(self, alert_id: bytes, verification: str) -> None:
+        super().__init__(
+            f"Nothing was sealed: the alert {alert_id.hex()} is {verification}, so nobody but the "
+            "lead's on-call is told of it. Ask somebody other than who raised it to check with a "
+            "trusted source and to record it (client.alerts.verify); or record professional "
+            "judgement, and have a second person stand by it (client.alerts.second)."
+        )
+        self.alert_id = alert_id
+        self.verification = verification
+
+
+class NotesOwed(QuietwayError):
+    """An event is not closed while an agency that took part has neither a note nor an excuse.
+
+    Attributes:
+        agencies: Their codes, sorted.
+    """
+
+    def __init__(self, agencies: tuple[str, ...]) -> None:
+        super().__init__(
+            f"The event was not closed: no note of {', '.join(agencies)} is here. Ask them for "
+            "one, or name them with the reason why it is missing."
+        )
+        self.agencies = agencies
 
 
 class StewardNeeded(QuietwayError):

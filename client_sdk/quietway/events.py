@@ -319,6 +319,38 @@ class PartnerStandingChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OnCallGap:
+    """At some time within two weeks nobody would be reached in a tier. Fill it: `client.oncall`.
+
+    Attributes:
+        tier: `primary` or `backup`.
+        starts: From when, milliseconds since 1970-01-01T00:00:00Z.
+        ends: Until when, as far as was looked.
+        why: `nobody`, `device_left`, `without_role` or `without_keys`.
+    """
+
+    tier: Literal["primary", "backup", "supervisor", "leadership"]
+    starts: Instant
+    ends: Instant
+    why: Literal["nobody", "device_left", "without_role", "without_keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnCallUnreachable:
+    """This device is on call, and its own heartbeat does not come back: no alert would arrive.
+
+    Tell your user at once, who calls whoever is on call next. It is told once each time it begins.
+
+    Attributes:
+        since: When the beat was written that is missing.
+        at: When that was found.
+    """
+
+    since: Instant
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class AgreementSigned:
     """Every party of an agreement has signed it: it counts from when it says.
 
@@ -355,6 +387,23 @@ class ConsentChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CrisisCalled:
+    """Another agency calls this one to a crisis: answer it.
+
+    Attributes:
+        event_id: Which.
+        agency: Who calls.
+        exercise: Whether it is a drill.
+        at: When it came.
+    """
+
+    event_id: bytes
+    agency: AgencyId
+    exercise: bool
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class HeldBack:
     """Something came about a case that is held back. It is kept, and not shown.
 
@@ -384,6 +433,105 @@ class RollbackSilent:
     at: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class AlertRaised:
+    """An alert for this device's agency is here: page its human.
+
+    Attributes:
+        alert_id: `client.alerts.show` shows it.
+        agency: Who raised it.
+        exercise: Whether it is a drill.
+    """
+
+    alert_id: bytes
+    agency: AgencyId
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsDigested:
+    """Alerts of one agency came faster than a person can be paged for each. All are listed.
+
+    Attributes:
+        agency: Who raised them.
+        alerts: How many came since a page told of one last.
+        exercise: Whether they are drills.
+    """
+
+    agency: AgencyId
+    alerts: int
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertClaimed:
+    """Somebody says that they have an alert.
+
+    Attributes:
+        alert_id: Which.
+        agency: Of whom.
+        device: Of whom.
+        exercise: Whether it is a drill.
+    """
+
+    alert_id: bytes
+    agency: AgencyId
+    device: DeviceId
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReleased:
+    """Whoever had an alert let it go, and it climbs again.
+
+    Attributes:
+        alert_id: Which.
+        exercise: Whether it is a drill.
+    """
+
+    alert_id: bytes
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertUnanswered:
+    """An alert of this device did not reach anybody, as far as is proved here. Phone now.
+
+    Told once for each of the two. `client.alerts.phone_script` says whom to call.
+
+    Attributes:
+        alert_id: Which.
+        why: `not_accepted`: the relay does not have all of it; `not_claimed`: nobody said, signed,
+            that they have it.
+        exercise: Whether it is a drill.
+    """
+
+    alert_id: bytes
+    why: Literal["not_accepted", "not_claimed"]
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrillInject:
+    """Something comes in in a drill that this device runs. EXERCISE.
+
+    Attributes:
+        drill_id: Which drill.
+        number: Which of its injects, from 0.
+        kind: `status`, `barrier`, `action`; `prompt` is said by whoever runs the drill.
+        code: What was sent to partners; empty for a prompt.
+        words: What whoever runs the drill says or knows.
+        at: When it was due.
+    """
+
+    drill_id: bytes
+    number: int
+    kind: str
+    code: str
+    words: str = field(repr=False)
+    at: Instant
+
+
 Event: TypeAlias = (
     Received
     | AgencyGone
@@ -401,12 +549,21 @@ Event: TypeAlias = (
     | DeviceLeaving
     | SnapshotOffered
     | SnapshotTaken
+    | OnCallGap
+    | OnCallUnreachable
     | PartnerStandingChanged
     | ConnectionLost
     | ConnectionBack
     | ErasingPaused
     | AgreementSigned
     | ConsentChanged
+    | CrisisCalled
     | HeldBack
     | RollbackSilent
+    | AlertRaised
+    | AlertsDigested
+    | AlertClaimed
+    | AlertReleased
+    | AlertUnanswered
+    | DrillInject
 )

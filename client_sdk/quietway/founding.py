@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quietway.agent import Agent, compare_clocks
+from quietway.alerting.alarms_file import AlarmsFile
 from quietway.ambient import SystemClock, SystemEntropy
 from quietway.errors import ContentRefused, StoreExists
-from quietway.faces.saying import saying_refusals
 from quietway.files import make_private_folder
 from quietway.folder import KEYRING_FILE, found_folder, open_folder
 from quietway.high_water import MarkFile
@@ -28,6 +28,7 @@ from quietway.keyring.passphrase_rules import check_new_passphrase
 from quietway.own.standing import await_both
 from quietway.pending import forget_pending, is_pending
 from quietway.reports import OpeningProgress, say_nothing
+from quietway.saying import saying_refusals
 from quietway.transport.address import require_safe_address
 from quietway_crypto.passphrase import PassphraseParameters
 from quietway_crypto.signing import SigningKey
@@ -247,6 +248,7 @@ async def _load(
             clock=clock,
             entropy=entropy,
             mark=MarkFile(home),
+            alarms=AlarmsFile(home),
             accept_older_copy=accept_older_copy,
             progress=progress,
         )

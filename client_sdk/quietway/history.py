@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from quietway.crisis.naming import name_huddle
 from quietway.engine.codec import Fields
 from quietway.engine.conversations import chains_in, misses_before
 from quietway.errors import NotFound, StoreDamaged
@@ -21,6 +22,8 @@ from quietway.store.shelves import own, own_conversation, own_referral
 from quietway.views.conversation import Gap, Known, fold_conversation
 from quietway_crypto.errors import CryptoError
 from quietway_schemas.content.base import CaseContent
+from quietway_schemas.content.crisis import CrisisActivate
+from quietway_schemas.content.quiet import is_introduced
 from quietway_schemas.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -247,7 +250,13 @@ async def _list_of_case(agent: Agent, case: CaseRef) -> list[StoredMessage]:
     # A colleague's alias may have come after what was said under it.
     names = agent.cases.names(case)
     named = [held for name in names for held in await list_tagged(agent, own(name), held_back=True)]
-    spoken_of = {held.conversation for held in named if _names_case(held, case)}
+    naming = [held for held in named if _names_case(held, case)]
+    spoken_of = {held.conversation for held in naming}
+    spoken_of |= {
+        name_huddle(held.content.event_id)
+        for held in naming
+        if isinstance(held.content, CrisisActivate)
+    }
     found = [
         held
         for conversation in spoken_of
@@ -334,7 +343,8 @@ def _find_recipients(agent: Agent, message: StoredMessage) -> StoredMessage:
 
 
 def _knows_audience(agent: Agent, message: StoredMessage) -> bool:
-    return message.from_snapshot or message.audience_digest in agent.state.audiences
+    is_told = message.from_snapshot or message.audience_digest in agent.state.audiences
+    return is_told or not is_introduced(message.content.type)
 
 
 def _is_for_me(agent: Agent, message: StoredMessage) -> bool:

@@ -7,7 +7,7 @@ folded is kept until something is recorded in that case.
 
 Rules: nothing here decides what is true; the folds of `views` do. It may hold more than they need
 (what is over is let go of at times), and never less. What a partner stopped sharing is
-held and given to nobody, as `history` does.
+held and given to nobody, as `history` does. Nothing of a drill is in it.
 
 Spec: docs/decisions/finding-by-tags.md.
 """
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from quietway.cases import CASE_ALIAS, read_alias
 from quietway.engine.codec import AUDIENCE
+from quietway.exercises import is_exercise
 from quietway.history import is_held_back, parse_rows, show_said
 from quietway.ports import Delete, Put, Row, Tag, Untag
 from quietway.records import MESSAGE
@@ -174,7 +175,7 @@ class Ledger:
             rows += [row for row in new if row.key not in self._held]
             self._last = max((row.position for row in new), default=self._last)
         for message in parse_rows(rows):
-            if stands(message.content.type):
+            if _stands_live(message):
                 self._hold(message)
                 await self._fetch_former(message)
 
@@ -185,9 +186,7 @@ class Ledger:
             return
         rows = await self._agent.store.scan_tagged(MESSAGE, tag)
         former = [
-            held
-            for held in parse_rows(rows)
-            if held.key not in self._held and stands(held.content.type)
+            held for held in parse_rows(rows) if held.key not in self._held and _stands_live(held)
         ]
         for held in former:
             self._hold(held)
@@ -233,6 +232,8 @@ class Ledger:
 
     def _hold(self, message: StoredMessage) -> None:
         self._drop(message.key)
+        if is_exercise(message.content):
+            return
         self._held[message.key] = message
         shown = show_said(self._agent, message)
         if shown is None:
@@ -281,6 +282,10 @@ class Ledger:
     def _list(self, held: Mapping[bytes, StoredMessage]) -> Messages:
         ordered = sorted(held.values(), key=lambda message: message.position)
         return tuple(message for message in ordered if not is_held_back(self._agent, message))
+
+
+def _stands_live(message: StoredMessage) -> bool:
+    return stands(message.content.type) and not is_exercise(message.content)
 
 
 def _sender_of(message: StoredMessage) -> tuple[AgencyId, DeviceId] | None:

@@ -11,16 +11,18 @@ Spec: docs/spec/keys.md, "The keyring"; docs/reference/sdk.md, "Locking".
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from quietway.alerting.alarms_file import SLICE_SECONDS, AlarmsFile
 from quietway.ambient import SystemClock, SystemEntropy
-from quietway.errors import ClockError, DeviceLocked, RelayError, StoreMissing
+from quietway.errors import ClockError, DeviceLocked, RelayError, StorageFull, StoreMissing
 from quietway.folder import KEYRING_FILE
 from quietway.keyring.head import erase_due_locked
 from quietway.keyring.listening import read_listening
 from quietway.pausing import pause_after, told_by
 from quietway.store.lock import FolderLock
+from quietway_schemas.instants import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -66,6 +68,29 @@ async def listen(home: Path, ports: Ports) -> AsyncGenerator[int, None]:
             await clock.sleep(pause_after(failures, entropy, told=wait))
     finally:
         await relay.aclose()
+
+
+async def ring(home: Path, ports: Ports) -> AsyncGenerator[Instant, None]:
+    """Yield the time of each alarm of the device when it has come, as its file has them.
+
+    What was yielded is taken out of the file when the next one is asked for: whoever is cut off
+    while calling somebody calls again. A full disk silences nothing, and repeats nothing here.
+    """
+    clock, file = ports.clock or SystemClock(), AlarmsFile(home)
+    wall, steady = clock.now(), clock.steady()
+    rung: set[Instant] = set()
+    while True:
+        # The more of two clocks, as for an unlocked device: one that is put back delays nothing.
+        now = max(clock.now(), wall + clock.steady() - steady)
+        waiting = [one for one in await asyncio.to_thread(file.read) if one not in rung]
+        for at in (one for one in waiting if one <= now):
+            yield at
+            rung.add(at)
+            left = [one for one in await asyncio.to_thread(file.read) if one not in rung]
+            with suppress(StorageFull):
+                await asyncio.to_thread(file.write, left)
+        ahead = min((one - now for one in waiting if one > now), default=MINUTE) / SECOND
+        await clock.sleep(min(ahead, SLICE_SECONDS))
 
 
 async def believe(home: Path, ports: Ports, clocks: Clocks) -> Instant:

@@ -26,6 +26,7 @@ from quietway.ports import Put
 from quietway.retention import choose_shelf
 from quietway.slips import write_slip
 from quietway.standing import own_message, tags_of
+from quietway_schemas.content.alert import ALERT_KIND
 from quietway_schemas.content.quiet import is_heeded, is_taken_in
 from quietway_schemas.content.registry import read_kept_content
 from quietway_schemas.envelope import EnvelopeClass
@@ -87,6 +88,8 @@ class StoredMessage:
         from_snapshot: True where it was given to this device when it was linked.
         sender_standing: How the device that signed it stands now: `current`, `retired` or
             `revoked`.
+        received_at: When it came here; 0 for what was sent.
+        cancel_secret: Of an alert that was opened here, what claims it, 32 bytes; else empty.
     """
 
     position: int
@@ -107,6 +110,8 @@ class StoredMessage:
     from_snapshot: bool = False
     device: DeviceId | None = None
     sender_standing: SenderStanding = "current"
+    received_at: Instant = 0
+    cancel_secret: bytes = field(default=b"", repr=False)
 
 
 def write_record(
@@ -176,7 +181,9 @@ def read_message(row: Row) -> StoredMessage:
         audience_digest=held.raw("audience"),
         core_hash=held.raw("core_hash"),
         from_snapshot=held.truth("snapshot"),
+        cancel_secret=held.raw("cancel"),
         device=_read_device(device) if device else None,
+        received_at=held.number("received_at"),
     )
 
 
@@ -254,10 +261,11 @@ def _write_received(record: RecordReceived, program: str, to: Iterable[AgencyId]
 
 
 def _evidence(record: RecordReceived) -> dict[str, bytes]:
-    # The signature of a flash message is let go of; that of a case record is kept with it.
+    # The signature of a flash message is let go of; that of a case record is kept with it. What
+    # claims an alert is made of it, and lives as long as the alert.
     opened = record.opened
     if opened.header.class_ is EnvelopeClass.FLASH and _kind_of(record) == MESSAGE:
-        return {}
+        return {"cancel": opened.cancel_secret} if opened.content.type == ALERT_KIND else {}
     return {
         "core": opened.core.pack(),
         "header": opened.header.pack(),

@@ -6,7 +6,7 @@ Spec: docs/reference/sdk.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from quietway.removed import explain_removed
@@ -90,6 +90,19 @@ class NoRoom:
 
 SentWarning: TypeAlias = DuplicateReferral | NoRoom
 """What a person should know about something that was sent all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentLogistics:
+    """What became of a matter of logistics, and the words for the call.
+
+    Attributes:
+        sent: As of every message.
+        words: Four words: whoever calls says the first two, whoever is called the last two.
+    """
+
+    sent: Sent
+    words: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ KEPT_FOR_MS: Final[Mapping[EnvelopeClass, int]] = {
     EnvelopeClass.FLASH: 30 * DAY,
     EnvelopeClass.CASE: 365 * DAY,
 }
-KEPT_FOR_OF_TYPE_MS: Final[Mapping[str, int]] = {}
+KEPT_FOR_OF_TYPE_MS: Final[Mapping[str, int]] = {"logistics": DAY}
 """Types with a time of their own, by name; all others are kept as long as their class is."""
 
 _FIRST_MONDAY_MS: Final = 4 * DAY

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from quietway_crypto.encoding import (
     TAG_AUDIENCE,
+    TAG_CANCEL,
+    TAG_CANCEL_OPENING,
     TAG_CORE,
     TAG_ENVELOPE,
     TAG_MESSAGE_ID,
@@ -30,6 +32,7 @@ from quietway_crypto.seal import open_, seal
 from quietway_crypto.signing import SIGNATURE_BYTES, SigningKey, verify
 from quietway_crypto.suite_codes import Suite
 from quietway_schemas.content.agency import is_within
+from quietway_schemas.content.crisis import LONGEST_LOGISTICS_MS, Logistics
 from quietway_schemas.content.lane import LANE_GRANT
 from quietway_schemas.content.registry import parse_content
 from quietway_schemas.content.roles import find_senders, is_among
@@ -190,6 +193,14 @@ class Opened:
     signature: bytes = field(repr=False)
     content: ContentModel = field(repr=False)
 
+    @property
+    def cancel_secret(self) -> bytes:
+        """What shows that this very envelope was opened: the ladder of an alert is claimed by it.
+
+        Spec: docs/spec/alerts.md, "Sending".
+        """
+        return derive_cancel_secret(self.signature)
+
 
 class _Unverified(NamedTuple):
     """What a sealed box held. Nobody has vouched for it."""
@@ -222,12 +233,48 @@ def seal_message(
         CryptoError: The recipient's key is not one to seal to, or the content is longer than the
             class's room.
     """
+    return seal_place(
+        core,
+        class_=class_,
+        recipient=recipient,
+        identity=identity,
+        envelope_id=envelope_id,
+        withdraw_secret=withdraw_secret,
+    )[0]
+
+
+def seal_place(
+    core: bytes,
+    *,
+    class_: EnvelopeClass,
+    recipient: Recipient,
+    identity: SigningKey,
+    envelope_id: EnvelopeId,
+    withdraw_secret: bytes,
+) -> tuple[SubmissionRecord, bytes]:
+    """Seal as `seal_message` does, and say by which hash a claim of this copy is known.
+
+    Returns:
+        The record and its cancel hash, 32 bytes.
+
+    Raises:
+        CryptoError: As `seal_message`.
+    """
     suite = Suite(recipient.suite)
     header = Header(class_, suite, recipient.epoch, recipient.mailbox, envelope_id)
     signature = identity.sign(TAG_ENVELOPE, _bind(recipient.device, header.pack(), core))
     inner = pad(signature + core, class_.sealed_bytes - suite.seal_overhead)
     sealed = seal(suite, recipient.public_key, inner, header=header.pack())
-    return SubmissionRecord(header, hash_tagged(TAG_WITHDRAW, withdraw_secret), sealed)
+    record = SubmissionRecord(header, hash_tagged(TAG_WITHDRAW, withdraw_secret), sealed)
+    return record, hash_tagged(TAG_CANCEL, derive_cancel_secret(signature))
+
+
+def derive_cancel_secret(signature: bytes) -> bytes:
+    """Derive what claims an alert from the signature inside its envelope (32 bytes).
+
+    It is known to who sealed that envelope and to who opened it, and to nobody else.
+    """
+    return hash_tagged(TAG_CANCEL_OPENING, signature)
 
 
 def open_envelope(envelope: bytes, *, reader: Reader, now: Instant) -> Opened:
@@ -252,6 +299,7 @@ def open_envelope(envelope: bytes, *, reader: Reader, now: Instant) -> Opened:
     check_times(header, found.core, now)
     content = _read_content(found.core.content, header.class_)
     check_speaker(content, found.core.agency, signer.roles, reader.agency)
+    check_life(content, found.core.created, now)
     opened = Opened(
         header=header,
         core=found.core,
@@ -353,6 +401,20 @@ def check_speaker(
         raise OpeningRefused(BAD_CONTENT)
     if roles is not None and not is_among(roles, find_senders(content)):
         raise OpeningRefused(BAD_CONTENT)
+
+
+def check_life(content: ContentModel, created: Instant, now: Instant) -> None:
+    """Demand of what is arranged for a day that its day is not over (A47).
+
+    Raises:
+        OpeningRefused: `expired`, or `bad_content` where it names a later end than it may have.
+    """
+    if not isinstance(content, Logistics):
+        return
+    if content.expires > created + LONGEST_LOGISTICS_MS + EARLY_MS:
+        raise OpeningRefused(BAD_CONTENT)
+    if now >= content.expires:
+        raise OpeningRefused(EXPIRED)
 
 
 def _bind(device: DeviceId, header: bytes, core: bytes) -> bytes:

@@ -25,6 +25,8 @@ from quietway.engine import codec
 from quietway.engine.effects import (
     Acknowledge,
     Address,
+    ClaimHold,
+    PlaceHold,
     RecordNotice,
     RecordReceived,
     RecordSent,
@@ -68,14 +70,16 @@ from quietway.talked import TalkBook
 from quietway.unbroken import end_what_began
 from quietway.witnessing.gossip import Noted
 from quietway_schemas.content.log import LogCheckpoint
-from quietway_schemas.content.quiet import is_heeded, is_taken_in
+from quietway_schemas.content.quiet import is_heeded, is_introduced, is_taken_in
 from quietway_schemas.content.receipt import is_receipt
 from quietway_schemas.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
     from quietway.cases import CaseBook
+    from quietway.consent.questions import Vouched
     from quietway.engine.effects import Deed, Effect, Record
     from quietway.engine.inputs import Input
     from quietway.engine.state import State
@@ -88,10 +92,13 @@ if TYPE_CHECKING:
     from quietway.ports import Clock, Entropy, Store, Write
     from quietway.sealing import Opened
     from quietway.witnessing.view import LogView
+    from quietway_schemas.content.base import ContentModel
     from quietway_schemas.ids import AgencyId
 
+    FindVouched: TypeAlias = Callable[[ContentModel, AgencyId], Awaitable[Vouched | None]]
+
 LOG: Final = "log"
-ForRelay = Submit | Acknowledge
+ForRelay = Submit | PlaceHold | ClaimHold | Acknowledge
 
 
 class Settler:
@@ -116,6 +123,8 @@ class Settler:
         consent_turn: Held while consent changes, and from asking about it until what was allowed is
             on the disk.
         find_agreements: Gives the agreements with a partner that all parties have signed.
+        mind_huddles: Does what follows in huddles from what was said or decided.
+        find_vouched: Says on which ground an agency takes part in the huddle that a content is of.
         takers: What acts on each type that is shown and heeded, by its name.
     """
 
@@ -155,6 +164,8 @@ class Settler:
         self.talked = TalkBook()
         self.consent_turn = asyncio.Lock()
         self.find_agreements: Callable[[AgencyId], tuple[Matrix, ...]] = lambda _: ()
+        self.find_vouched: FindVouched = find_nobody_vouched
+        self.mind_huddles: Callable[[], Awaitable[None]] = mind_nothing
 
     async def settle(self, *given: Input, also: Iterable[Write] = ()) -> tuple[ForRelay, ...]:
         """Step, commit, and tell the program; returns the deeds that concern the relay.
@@ -300,7 +311,9 @@ class Settler:
                 answers.append(self.answers.open(effect.envelope, seq=0, now=now))
             case RecordReceived() | RecordSent() | RecordSlip() | RecordNotice():
                 records.append(effect)
-            case Submit() | Acknowledge() | TellReceived() | TellStored() | TellGap():
+            case Submit() | PlaceHold() | ClaimHold() | Acknowledge():
+                deeds.append(effect)
+            case TellReceived() | TellStored() | TellGap():
                 deeds.append(effect)
             case TellQuarantined() | TellDropped() | TellToldOtherwise() | TellExpiredUnread():
                 deeds.append(effect)
@@ -368,7 +381,7 @@ class Settler:
         for_relay: list[ForRelay] = []
         for deed in deeds:
             match deed:
-                case Submit() | Acknowledge():
+                case Submit() | PlaceHold() | ClaimHold() | Acknowledge():
                     for_relay.append(deed)
                 case TellReceived():
                     self.tell(self._show_or_hold_back(deed.opened))
@@ -418,11 +431,22 @@ class Settler:
             sent_at=core.created,
             content=self.cases.translate(opened.content, other),
             gap=self.answers.misses_before(self.state, opened),
-            audience_known=core.audience_digest in self.state.audiences,
+            audience_known=core.audience_digest in self.state.audiences
+            or not is_introduced(opened.content.type),
             sender_standing=self.directory.sender_standing(core.agency, core.device),
             sent_to=sent_to,
             by_colleague=by_colleague,
         )
+
+
+async def mind_nothing() -> None:
+    """Know of no huddle."""
+
+
+async def find_nobody_vouched(content: ContentModel, agency: AgencyId) -> Vouched | None:
+    """Know of no huddle."""
+    del content, agency
+    return None
 
 
 def is_kept(record: Record) -> bool:

@@ -9,7 +9,7 @@ Spec: docs/reference/sdk.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from quietway.consent.asking import ask, check_parties, disclose, find_end
@@ -34,9 +34,11 @@ from quietway.errors import (
     UnknownPartner,
     Unreachable,
 )
+from quietway.exercises import is_exercise
 from quietway.fingerprint import show_fingerprint, show_words
 from quietway.guarding.asking import ask_guard
 from quietway.guarding.records import write_records
+from quietway.history import parse_rows
 from quietway.lanes import NOT_FOUND
 from quietway.own.standing import check_snapshot
 from quietway.partner_standing import NAMES
@@ -44,6 +46,7 @@ from quietway.partners import Partner
 from quietway.records import MESSAGE
 from quietway.reports import OutboxEntry, OutboxState, Sent
 from quietway.sealing import name_message
+from quietway.store.shelves import own_conversation
 from quietway_schemas.content.audience import MOST_AUDIENCE
 from quietway_schemas.content.base import CaseContent
 from quietway_schemas.content.registry import encode_content, find_class
@@ -54,14 +57,17 @@ from quietway_schemas.ids import AgencyId, ConversationId, MessageId
 from quietway_schemas.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from quietway.agent import Agent
     from quietway.consent.asking import Answer
+    from quietway.engine.inputs import Rung, Shown
     from quietway.engine.state import Awaited
     from quietway.guard.deciding import Decision
+    from quietway.ports import Delete, Put
     from quietway_schemas.content.base import ContentModel
-    from quietway_schemas.ids import ReferralRef
+    from quietway_schemas.ids import DeviceId, ReferralRef
+    from quietway_schemas.instants import Instant
 
 Addressee = AgencyId | Partner | str
 OVER_QUOTA: Final = "over_quota"
@@ -73,6 +79,15 @@ _HINDRANCES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """What calls people, or says that somebody is there; see `Compose`."""
+
+    hold_id: bytes = b""
+    rungs: tuple[Rung, ...] = ()
+    shown: tuple[Shown, ...] = ()
+
+
 async def speak(
     agent: Agent,
     content: ContentModel,
@@ -81,29 +96,39 @@ async def speak(
     conversation: ConversationId | None = None,
     referral_ref: ReferralRef | None = None,
     local_id: bytes | None = None,
+    devices: Collection[DeviceId] = (),
+    until: Instant | None = None,
     automatic: bool = False,
     asked_before: bool = False,
+    calling: Calling | None = None,
+    also: Iterable[Put | Delete] = (),
 ) -> Sent:
     """Say something to agencies.
 
     Args:
         agent: Of this device.
         content: What.
-        to: The agencies; partners all.
+        to: The agencies; partners all, or one's own where what is said is for its devices too.
         conversation: Where; a new one where it is None.
         referral_ref: The referral that it is about, for the answer's sake.
         local_id: What this store calls it, where that was given before; else it is drawn.
+        devices: The only devices it is for, also of one's own agency; none named for all of them.
+        until: When it may not go out any more; None where what it stands on alone decides.
         automatic: Whether a program says it by itself: then it goes to nobody who was not told of
             the case by a person's decision.
         asked_before: Whether the guard let it pass before, and it has been on its way since.
+        calling: Of an alert, its ladder; of a claim, which ladders it stops.
+        also: Rows that belong into the same commit.
 
     Raises:
         ContentRefused: A rule forbids it. Nothing was written, sealed or sent.
         AgencyRemoved: The relay's operator removed one of them, or this agency. Nothing was
             written, sealed or sent.
         DataUseUnread: The agency's data-use policy was not acknowledged here. The same.
-        NotPermitted: Neither consent, nor an agreement, nor a law allows it to one of them. Nothing
-            was written, sealed or sent.
+        NotCorroborated: It would tell more agencies of an alert that nobody else has confirmed.
+            Nothing was written, sealed or sent.
+        NotPermitted: Neither consent, nor an agreement, nor a law allows it to one of them. The
+            same.
         IdentityChanged: One of them shows another root key than the one that was compared. The
             same.
         LocationFound: The guard found what should not be said. The same.
@@ -114,25 +139,49 @@ async def speak(
         StorageFull: There is no room. Nothing was written or sent.
     """
     agencies = tuple(sorted(set(to)))
+    await check_flag(agent, content, conversation)
     _check_identities(agent, agencies)
     _check_standings(agent, agencies)
+    widened = await agent.check_widening(content, agencies)
     async with agent.consent_turn:
         answers, content = await _ask_all(
             agent, content, agencies, conversation, automatic=automatic
         )
-        composed = _compose(agent, content, agencies, conversation, local_id)
+        composed = compose(
+            agent, content, agencies, conversation, local_id, devices=devices, calling=calling
+        )
         decision = await ask_guard(agent, content, asked_before=asked_before)
         said = composed.local_id
         rows = [row for answer in answers for row in await disclose(agent, answer, said)]
         rows += write_records(agent, decision, content.type, [said])
-        rows += agent.said_until.note(composed.local_id, find_end(answers))
-        written = await agent.write_down(composed, also=rows)
+        ends = [end for end in (find_end(answers), until) if end is not None]
+        rows += [held.write(said, agencies, composed.now) for held in widened]
+        rows += agent.said_until.note(composed.local_id, min(ends, default=None))
+        written = await agent.write_down(composed, also=[*rows, *also])
     problem = await agent.hand_over(written)
+    sent = await report_sent(agent, composed, problem, referral_ref)
+    return replace(sent, found=decision.told)
+
+
+async def report_sent(
+    agent: Agent,
+    composed: Compose,
+    problem: QuietwayError | None,
+    referral_ref: ReferralRef | None = None,
+) -> Sent:
+    """Say what became of something that was just written down and handed over.
+
+    Args:
+        agent: Of this device.
+        composed: What was written down.
+        problem: Why the rest of it was not handed over, if it was not.
+        referral_ref: The referral that it is about.
+    """
+    agencies = composed.to
     entry = agent.state.outbox.get(composed.local_id)
     if entry is None:
         # So much went out in the meantime that this is not among the newest any more.
-        gone = await _tell_sent(agent, composed, referral_ref)
-        return replace(gone, found=decision.told)
+        return await _tell_sent(agent, composed, referral_ref)
     state = tell_state(entry)
     # Whom nothing may be sealed to now has an entry of its own, which waits.
     left = tuple(agency for agency in agencies if agency not in entry.to)
@@ -149,8 +198,25 @@ async def speak(
         referral_ref=referral_ref,
         state=state,
         problem=problem or _explain_waiting(agent, entry) or _explain(agent, entry, left, state),
-        found=decision.told,
     )
+
+
+async def check_flag(
+    agent: Agent, content: ContentModel, conversation: ConversationId | None
+) -> None:
+    """Demand that a drill stays one, and that nothing real is said in one (V25).
+
+    Raises:
+        ContentRefused: What was said first in the conversation carries another flag.
+    """
+    if conversation is None:
+        return
+    tag = own_conversation(conversation)
+    for held in parse_rows(await agent.store.scan_tagged(MESSAGE, tag, limit=1)):
+        if is_exercise(held.content) != is_exercise(content):
+            raise ContentRefused(
+                "exercise", "is not that of the conversation: begin another one for a drill."
+            )
 
 
 def find_agencies(agent: Agent, to: Addressee | Iterable[Addressee]) -> tuple[AgencyId, ...]:
@@ -273,7 +339,7 @@ def tell_state(entry: Entry, awaited: Awaited | None = None) -> OutboxState:
         return "expired_unsent" if entry.expired else "expired_unread"
     if not entry.core:
         return _name_wait({entry.reason}) if entry.reason else "not_yet_sent"
-    if entry.settled:
+    if entry.settled or entry.placed:
         return "stored_at_relay"
     waiting = {held.reason for held in entry.deliveries if held.progress is Progress.WAITING}
     if waiting:
@@ -307,30 +373,47 @@ def _name_wait(reasons: set[str]) -> OutboxState:
     return "paused" if reasons == {PAUSED} else "unreachable"
 
 
-def _compose(
+def compose(
     agent: Agent,
     content: ContentModel,
     agencies: tuple[AgencyId, ...],
-    conversation: ConversationId | None,
-    local_id: bytes | None,
+    conversation: ConversationId | None = None,
+    local_id: bytes | None = None,
+    *,
+    devices: Collection[DeviceId] = (),
+    calling: Calling | None = None,
 ) -> Compose:
+    """Make of a content what is written down, after the dictionary's rules were asked.
+
+    Raises:
+        ContentRefused: A rule forbids it.
+        RoleRefused: The roles of this device, or of those there, do not allow it.
+        SnapshotAwaited: This device was linked, and does not know its cases yet.
+    """
+    calling = calling or Calling()
     check_snapshot(agent.standing, content)
     check_roles(agent, content, agencies)
-    _check_size(agent, agencies)
+    _check_size(agent, agencies, devices)
+    # What waits is too late by the time that was believed when it was said, not by a clock's jump.
+    now = agent.clocks.believe(agent.clock.now())
     try:
-        check_times(content, now=agent.clock.now())
+        check_times(content, now=now)
         raw, class_ = encode_content(content), find_class(content)
     except ContentError as refused:
         raise ContentRefused(refused.field, refused.reason) from None
     return Compose(
-        now=agent.clock.now(),
+        now=now,
         local_id=local_id or agent.entropy.draw(_ID_BYTES),
         conversation=conversation or ConversationId(agent.entropy.draw(_ID_BYTES)),
         to=agencies,
         kind=content.type,
         class_=class_,
         content=raw,
+        devices=tuple(devices),
         is_read=True,
+        hold_id=calling.hold_id,
+        rungs=calling.rungs,
+        shown=calling.shown,
     )
 
 
@@ -349,6 +432,8 @@ async def _ask_all(
     answers = [
         await ask(agent, content, held, conversation=conversation, automatic=automatic)
         for held in agencies
+        # What one's own agency is told of is not disclosed.
+        if held != agent.keyring.agency
     ]
     allowed = answers[0].content if answers else content
     if any(answer.content != allowed for answer in answers):
@@ -376,7 +461,7 @@ async def check_allowed(
     _check_standings(agent, agencies)
     async with agent.consent_turn:
         await _ask_all(agent, content, agencies, conversation)
-    _compose(agent, content, agencies, None, None)
+    compose(agent, content, agencies)
     return await ask_guard(agent, content)
 
 
@@ -410,10 +495,12 @@ def check_roles(agent: Agent, content: ContentModel, agencies: Iterable[AgencyId
             raise RoleRefused(content.type, "received", list_roles(receivers))
 
 
-def _check_size(agent: Agent, agencies: tuple[AgencyId, ...]) -> None:
+def _check_size(
+    agent: Agent, agencies: tuple[AgencyId, ...], devices: Collection[DeviceId]
+) -> None:
     everyone = (agent.keyring.agency, *agencies)
-    devices = sum(len(agent.directory.devices_of(agency)) for agency in everyone)
-    if devices > MOST_AUDIENCE:
+    reached = sum(len(agent.directory.devices_of(agency)) for agency in everyone)
+    if (len(devices) or reached) > MOST_AUDIENCE:
         raise ContentRefused("to", f"names more than {MOST_AUDIENCE} devices: send it in parts.")
 
 

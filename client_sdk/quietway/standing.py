@@ -17,6 +17,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from quietway.views.referrals import fold_referrals
+from quietway_crypto.encoding import decode_kept_base64
 from quietway_schemas.canonical import decode_kept
 from quietway_schemas.content.base import CaseContent
 from quietway_schemas.content.referral_states import CLOSED_STATES
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from quietway_schemas.instants import Instant
 
 ATTACHMENT: Final = "attachment.file"
+ACTIVATION: Final = "crisis.activate"
 QUESTION: Final = "clarification.request"
 OF_MESSAGE: Final = b"\x04"
 STANDING: Final = b"\x05"
@@ -39,10 +41,36 @@ OF_ANY_REFERRAL: Final = b"\x06"
 """Borne by all that names a referral, closed or not."""
 OF_ANY_FILE: Final = b"\x07"
 """Borne by every message that names a file."""
+OF_ANY_ALERT: Final = b"\x08"
+"""Borne by every alert, and by all that was said of one."""
+OF_ALERT: Final = b"\x09"
+OF_ANY_CRISIS: Final = b"\x0b"
+"""Borne by every activation of a crisis."""
+OF_EVENT: Final = b"\x0c"
 PASSING: Final = frozenset(
     {
+        "action.item",
+        "action.update",
+        "alert.claimed",
+        "alert.declined",
+        "alert.handed_off",
+        "alert.minimal",
+        "alert.released",
+        "alert.verify",
+        "alert.verify_second",
         ATTACHMENT,
         "contact.log",
+        ACTIVATION,
+        "crisis.answer",
+        "decision.log",
+        "huddle.checkin",
+        "huddle.handover",
+        "huddle.left",
+        "huddle.members",
+        "huddle.message",
+        "huddle.stopped",
+        "huddle.summary",
+        "logistics",
         "message.text",
         "progress.note",
         "purge.attestation",
@@ -64,6 +92,16 @@ def own_message(message_id: MessageId) -> bytes:
     return OF_MESSAGE + message_id.value
 
 
+def of_alert(alert_id: bytes) -> bytes:
+    """Name an alert, as what it and all that was said of it is found by."""
+    return OF_ALERT + alert_id
+
+
+def of_event(event_id: bytes) -> bytes:
+    """Name an event, as what all that was said of it is found by."""
+    return OF_EVENT + event_id
+
+
 def tags_of(content: bytes) -> tuple[bytes, ...]:
     """Give what a message is found by for what kind of thing it says.
 
@@ -71,7 +109,13 @@ def tags_of(content: bytes) -> tuple[bytes, ...]:
         content: Canonical JSON; empty where it was let go of already.
     """
     fields = decode_kept(content, max_bytes=_LARGEST_CONTENT) if content else {}
-    kind = fields.get("type")
+    kind, alert, event = fields.get("type"), fields.get("alert_id"), fields.get("event_id")
+    if isinstance(event, str):
+        any_crisis = (OF_ANY_CRISIS,) if kind == ACTIVATION else ()
+        stands_too = (STANDING,) if isinstance(kind, str) and stands(kind) else ()
+        return (*stands_too, *any_crisis, of_event(decode_kept_base64(event)))
+    if isinstance(alert, str):
+        return (OF_ANY_ALERT, of_alert(decode_kept_base64(alert)))
     if not isinstance(kind, str) or not stands(kind):
         return (OF_ANY_FILE,) if kind == ATTACHMENT else ()
     return (STANDING, OF_ANY_REFERRAL) if "referral_ref" in fields else (STANDING,)

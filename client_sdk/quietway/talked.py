@@ -14,9 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from quietway.crisis.naming import name_huddle
 from quietway.engine.codec import Fields, write_row
 from quietway.engine.effects import RecordReceived, RecordSent
 from quietway.ports import Put
+from quietway_crypto.encoding import decode_kept_base64
 from quietway_schemas.canonical import decode_kept
 from quietway_schemas.ids import AgencyId, CaseRef
 
@@ -109,11 +111,24 @@ class TalkBook:
         if called is None:
             return []
         found = [Talked(called, agency, received) for agency in others if agency != me]
-        return await self.note(store, conversation, found)
+        rows = await self.note(store, conversation, found)
+        event = find_event(content)
+        if event is not None:
+            # What is said of the event names no case, and is about this one.
+            rows += await self.note(store, name_huddle(event), found)
+        return rows
 
     def forget(self) -> None:
         """Read anew: what was noted last is not on the disk."""
         self._known.clear()
+
+
+def find_event(content: bytes) -> bytes | None:
+    """Find the event that a content names; None where it names none."""
+    if b'"event_id":' not in content:
+        return None
+    named = decode_kept(content, max_bytes=_LARGEST_CONTENT).get("event_id")
+    return decode_kept_base64(named) if isinstance(named, str) else None
 
 
 def find_case(content: bytes) -> CaseRef | None:

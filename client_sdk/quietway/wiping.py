@@ -38,6 +38,7 @@ _KEYS_FIRST: Final = (
     "listen",
     LINKING_FILE,
     "clock",
+    "alarms",
     DATABASE_FILE,
     LOCK_FILE,
 )

@@ -17,7 +17,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from quietway.engine.inputs import Returned, ShutOut, TakenBack, Withdraw
+from quietway.engine.inputs import LeaveOut, Returned, ShutOut, TakenBack, Withdraw
 from quietway.engine.state import Progress
 from quietway.engine.withdrawal import FETCHED, TAKEN_BACK, UNCERTAIN
 from quietway.fates import note_answers
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
     from quietway.agent import Agent
     from quietway.engine.inputs import Input
+    from quietway.engine.state import Entry
     from quietway.ports import Put
     from quietway.slips import HeldSlip
-    from quietway_schemas.ids import AgencyId
+    from quietway_schemas.ids import AgencyId, ConversationId, DeviceId
     from quietway_schemas.instants import Instant
 
 _COPY: Final = slice(16, 48)
@@ -73,12 +74,61 @@ class Withdrawer:
             for held in await list_slips(self._agent.store)
             if held.local_id in local_ids and agency in {None, held.agency}
         ]
-        now = self._agent.clock.now()
-        stops: list[Input] = [
-            Withdraw(now, local_id, frozenset(h.device for h in slips if h.local_id == local_id))
-            for local_id in sorted(local_ids)
-        ]
+        stops: list[Input] = []
+        for local_id in sorted(local_ids):
+            asked = frozenset(held.device for held in slips if held.local_id == local_id)
+            stops.append(self._stop(local_id, agency, asked))
         return stops, self._ask_for(slips, waits=False)
+
+    async def keep_to(
+        self, conversation: ConversationId, devices: Collection[DeviceId]
+    ) -> tuple[list[Input], list[Put | Delete]]:
+        """Give what belongs into the commit after which only these devices get what was said.
+
+        Args:
+            conversation: Where it was said.
+            devices: Who still gets it.
+        """
+        entries = {
+            held.local_id: held
+            for held in self._agent.state.outbox.values()
+            if held.conversation == conversation and not (held.withdrawn or held.expired)
+        }
+        slips = [
+            held
+            for held in await list_slips(self._agent.store)
+            if held.local_id in entries and held.device not in devices and held.kind != ASKED
+        ]
+        stops: list[Input] = []
+        for local_id, entry in sorted(entries.items()):
+            asked = frozenset(held.device for held in slips if held.local_id == local_id)
+            named = {held.device for held in entry.deliveries} | set(entry.devices) | asked
+            if gone := named - set(devices) - {self._agent.keyring.device}:
+                stops.append(self._leave_out(entry, gone, asked))
+        return stops, self._ask_for(slips, waits=False)
+
+    def _stop(
+        self, local_id: bytes, agency: AgencyId | None, asked: frozenset[DeviceId]
+    ) -> Withdraw | LeaveOut:
+        entry, now = self._agent.state.outbox.get(local_id), self._agent.clock.now()
+        if agency is None or entry is None or not entry.devices or entry.to == (agency,):
+            return Withdraw(now, local_id, asked)
+        # It was said to several, by name: the others get theirs.
+        known = {held.device for held in self._agent.directory.devices_of(agency)}
+        gone = known | {held.device for held in entry.deliveries if held.agency == agency}
+        return self._leave_out(entry, gone, asked)
+
+    def _leave_out(
+        self, entry: Entry, gone: Collection[DeviceId], asked: frozenset[DeviceId]
+    ) -> LeaveOut:
+        staying = set(entry.devices) - set(gone)
+        agencies = frozenset(
+            agency
+            for agency in entry.to
+            if not any(held.device in staying for held in self._agent.directory.devices_of(agency))
+        )
+        now = self._agent.clock.now()
+        return LeaveOut(now, entry.local_id, frozenset(gone), agencies, asked)
 
     async def shut_out(self, agency: AgencyId) -> tuple[Input, list[Put | Delete]]:
         """Give what belongs into the commit that shuts an agency out."""

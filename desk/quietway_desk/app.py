@@ -15,18 +15,23 @@ import typer
 from quietway_desk.commands import (
     access,
     agency,
+    alert,
     attachment,
     backup,
     conversation,
+    crisis,
     custodians,
+    debrief,
     device,
     dictionary,
     doctor,
+    drill,
     guard,
     inbox,
     init,
     listen,
     log,
+    oncall,
     outbox,
     partner,
     passphrase,
@@ -64,8 +69,13 @@ app.add_typer(outbox.app, name="outbox")
 app.add_typer(conversation.app, name="conversation")
 app.command("watch")(watch.watch)
 app.add_typer(status.app, name="status")
+app.add_typer(alert.app, name="alert")
+app.add_typer(crisis.app, name="crisis")
+app.add_typer(debrief.app, name="debrief")
+app.add_typer(drill.app, name="drill")
 app.add_typer(attachment.app, name="attachment")
 app.add_typer(guard.app, name="guard")
+app.add_typer(oncall.app, name="oncall")
 app.add_typer(partner.app, name="partner")
 app.add_typer(agency.app, name="agency")
 app.add_typer(device.app, name="device")

@@ -32,6 +32,18 @@ def check_code(list_name: str) -> Callable[[str | None], str | None]:
     return check
 
 
+def check_codes(list_name: str) -> Callable[[list[str] | None], list[str] | None]:
+    """Make a check for an option that may be repeated; each holds a code of one list."""
+    check = check_code(list_name)
+
+    def check_each(codes: list[str] | None) -> list[str] | None:
+        for code in codes or ():
+            check(code)
+        return codes
+
+    return check_each
+
+
 def ask_code(given: str | None, option: str, list_name: str, question: str) -> str:
     """Return the code that was given, or let one be chosen.
 

@@ -1,4 +1,4 @@
-"""The options that the ways of sending a referral share, each with its words.
+"""The options that several commands share, each with its words; most are of a referral.
 
 Codes are checked against their lists before anything is asked or opened.
 
@@ -49,6 +49,9 @@ Pathway = Annotated[str, code_option("--pathway", "pathway", "How it is handed o
 ReferredBy = Annotated[str | None, code_option("--referred-by", "referred_by", "Who referred.")]
 Choice = Annotated[
     str | None, code_option("--choice", "survivor_choice", "What the survivor chose.")
+]
+Event = Annotated[
+    str, typer.Argument(metavar="EVENT", help="The eight characters that the list shows.")
 ]
 
 CHANNEL: Final = "secure_message"

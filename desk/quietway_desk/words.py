@@ -18,6 +18,7 @@ from quietway.content import (
     ReferralPacket,
     StatusIndicator,
 )
+from quietway_desk.coded import KINDS_OF_CODED, describe_coded
 from quietway_desk.screen import Facts, Record, remark, say, show_facts
 from quietway_desk.times import show_instant, write_instant
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from quietway.content import ContentModel
 
 KINDS: Final = {
+    **KINDS_OF_CODED,
     "attachment.file": "File",
     "audience.list": "Who takes part",
     "message.text": "Message",
@@ -125,7 +127,7 @@ def describe(content: ContentModel) -> Facts:
         case MessageText():
             return [("Text", content.text)]
         case _:
-            return []
+            return describe_coded(content)
 
 
 def record_of(message: Received) -> Record:

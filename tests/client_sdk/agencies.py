@@ -43,7 +43,9 @@ class Agencies:
         self.stores: dict[str, MemoryStore] = {}
         self._open = AsyncExitStack()
 
-    async def found(self, program: str, clock: FakeClock | None = None) -> AsyncClient:
+    async def found(
+        self, program: str, clock: FakeClock | None = None, *, role: str = "shelter_staff"
+    ) -> AsyncClient:
         self.stores.setdefault(program, MemoryStore())
         client = await AsyncClient.found(
             self.folder / program,
@@ -52,6 +54,7 @@ class Agencies:
             enrolment_code=self.relay.enrolment_code(),
             agency_code=program.partition("-")[0],
             program=program,
+            roles=(role,),
             parameters=FAST,
             relay_port=self.relay.connect,
             clock=clock or self.clock,

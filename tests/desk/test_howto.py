@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from tests.client_sdk.cleaning.pages import write_office_pdf
 from tests.desk.conftest import Desk, Ran, Street, write_passphrase
+from tests.desk.night import begin_night
 from tests.desk.terminal import Terminal
 from tests.desk.test_devices import Office
 from tests.journeys.conftest import PASSPHRASE, befriend, enroll, found
@@ -120,6 +121,38 @@ def test_a_colleague_is_added_as_the_page_says(relay: RelayProcess, tmp_path: Pa
     assert not page.commands
 
 
+def test_on_call_is_set_up_as_the_page_says(relay: RelayProcess, tmp_path: Path) -> None:
+    first = Desk(tmp_path / "first", write_passphrase(tmp_path))
+    with found(relay, first.home, "HARBOR-SHELTER", "on_call_lead") as client:
+        mine = str(client.device_id).removeprefix("dev_")[:8]
+    second = Office(tmp_path, first).link("second")
+    page = Page.open("set-up-on-call", tmp_path, DEVICE=second.name)
+    page.run(first, f"{second.name}\n")
+    page.run(first)
+    named = iter((mine, second.name, second.name, mine))
+    filled = re.sub(
+        r'^(primary|backup)(.*)"DEVICE"',
+        lambda found: f'{found[1]}{found[2]}"{next(named)}"',
+        Path("rota.toml").read_text("utf-8"),
+        flags=re.MULTILINE,
+    )
+    Path("rota.toml").write_text(filled)
+    ran = page.run(first)
+    assert "It counts from now on" in ran.stdout
+    assert "GAP" not in ran.stderr
+    assert f"{second.name} (HARBOR-SHELTER)" in page.run(first).stdout
+    assert "None in the next 30 days" in page.run(first).stdout
+    offered = page.run(first)
+    page.meant["ID"] = re.findall(r"^(\w{8}): .*is offered", offered.stdout, re.MULTILINE)[0]
+    assert "It counts now" in page.run(second.desk).stdout
+    assert "as primary" in page.run(second.desk).stdout
+    page.run(first)
+    calendar = Path("on-call.ics").read_text("utf-8")
+    assert "BEGIN:VTIMEZONE" in calendar
+    assert "HARBOR-SHELTER" in calendar
+    assert not page.commands
+
+
 def test_a_lost_laptop_is_replaced_as_the_page_says(relay: RelayProcess, tmp_path: Path) -> None:
     office = open_office(relay, tmp_path)
     lost = office.link("lost")
@@ -217,4 +250,22 @@ def test_a_file_is_sent_as_the_page_says(
     page.run(street.shelter)
     again = street.hospital.run("attachment", "fetch", page.meant["MESSAGE"])
     assert (again.returncode, "does not have this file any more" in again.stderr) == (1, True)
+    assert not page.commands
+
+
+@pytest.mark.requirement("B17")
+def test_an_alert_is_answered_as_the_page_says(relay: RelayProcess, tmp_path: Path) -> None:
+    """B17: usable under pressure: look, say whether one has it, find out whether it is true."""
+    night = begin_night(relay, tmp_path, agencies=("shelter", "hospital"))
+    name = night.raise_alert()
+    page = Page.open("answer-an-alert", tmp_path, ALERT=name)
+    assert f"quietway alert claim {name}" in page.run(night.primary).stdout
+    page.run(night.primary)
+    page.run(night.primary)
+    assert "It has to be taken there." in page.run(night.primary).stderr
+    page.run(night.primary)
+    assert "Say no name and no place" in page.run(night.primary).stdout
+    assert "It is now: Corroborated." in page.run(night.primary).stdout
+    assert "The event is called" in page.run(night.primary).stdout
+    assert "A medical emergency" in page.run(night.shelter).stdout
     assert not page.commands

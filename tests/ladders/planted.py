@@ -112,7 +112,8 @@ def _hears_the_first_alone(state: Ladder | None, event: Claimed) -> Outcome:
     return (state, ()) if state is not None and state.claims else (later, effects)
 
 
-def _claim_behind_the_alert(state: Ladder | None, event: Claimed) -> Outcome:
+def claim_behind_the_alert(state: Ladder | None, event: Claimed) -> Outcome:
+    """Deliver the words of a claim behind what it releases."""
     later, effects = _claim(state, event)
     return later, (*effects[1:], *effects[:1])
 
@@ -190,7 +191,7 @@ PLANTED: Final = (
     Planted("believes a wrong or removed secret", "claim", _believes_anybody, "I6"),
     Planted("delivers a repeated claim", "claim", _delivers_each_time, "I2"),
     Planted("swallows later claims", "claim", _hears_the_first_alone, "I5"),
-    Planted("puts the claim behind the alert", "claim", _claim_behind_the_alert, "I5"),
+    Planted("puts the claim behind the alert", "claim", claim_behind_the_alert, "I5"),
     Planted("forgets what is held", "look", _forgets_what_is_held, "I1"),
     Planted("forgets with the last tier", "look", _forgets_with_the_last_tier, "I7"),
     Planted("keeps a removed device's place", "drop_places", _keeps_the_place, "I8"),

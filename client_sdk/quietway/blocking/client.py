@@ -10,9 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from quietway.blocking.agreements import Agreements
+from quietway.blocking.alerts import Alerts
 from quietway.blocking.cases import Board, Cases
 from quietway.blocking.consent import Consent
 from quietway.blocking.contacts import Contacts
+from quietway.blocking.crises import Crises
+from quietway.blocking.debriefs import Drills, Reviews
 from quietway.blocking.due import Due, Escalations
 from quietway.blocking.faces import (
     Attachments,
@@ -25,12 +28,13 @@ from quietway.blocking.faces import (
 )
 from quietway.blocking.guard import Guard
 from quietway.blocking.loop import Loop
+from quietway.blocking.oncall import OnCall
 from quietway.blocking.signed import Access, Dictionary
 from quietway.client import AsyncClient, AsyncLockedDevice
 from quietway.own.blocking import Agency, Devices
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -64,6 +68,9 @@ class Client:
         partners: Whom this agency works with.
         referrals: Referrals: sent, answered, followed.
         escalations: What is taken to the next level.
+        alerts: Calling whoever is on call, and taking what one is called for.
+        reviews: Looking back on events that are over, and following through.
+        drills: Exercises with the same machinery, in a namespace of their own.
         due: What needs a person now.
         status: Status indicators.
         board: Where each case stands, in four columns.
@@ -79,7 +86,9 @@ class Client:
         access: Who looked at what.
         consent: What survivors decided about their cases.
         contacts: Whom to reach at an agency, and what contact there was.
+        crises: Crises: who is called, takes part, says, does and decides what.
         guard: What may not be said, why, and overrides.
+        oncall: Who is on call, here and at partners.
     """
 
     def __init__(self, client: AsyncClient, loop: Loop) -> None:
@@ -88,12 +97,17 @@ class Client:
         self.partners = Partners(client.partners, loop)
         self.referrals = Referrals(client.referrals, loop)
         self.escalations = Escalations(client.escalations, loop)
+        self.alerts = Alerts(client.alerts, loop)
+        self.reviews = Reviews(client.reviews, loop)
+        self.drills = Drills(client.drills, loop)
         self.due = Due(client.due, loop)
         self.status = Status(client.status, loop)
         self.board = Board(client.board, loop)
         self.cases = Cases(client.cases, loop)
         self.contacts = Contacts(client.contacts, loop)
+        self.crises = Crises(client.crises, loop)
         self.guard = Guard(client.guard, loop)
+        self.oncall = OnCall(client.oncall, loop)
         self.messages = Messages(client.messages, loop)
         self.attachments = Attachments(client.attachments, loop)
         self.devices = Devices(client.devices, loop)
@@ -451,9 +465,9 @@ class Client:
         """Wrap this device's secrets under another passphrase; see the awaiting one."""
         self._loop.run(self._client.change_passphrase, old, new, parameters=parameters)
 
-    def lock(self) -> LockedDevice:
+    def lock(self, *, rings: bool = False) -> LockedDevice:
         """Let go of every secret and of the store, and go on listening only; closes this client."""
-        device = self._loop.run(self._client.lock)
+        device = self._loop.run(self._client.lock, rings=rings)
         self._loop.is_locked = True
         self._loop.leave()
         return LockedDevice(device, Loop())
@@ -518,7 +532,25 @@ class LockedDevice:
 
     def listen(self) -> Generator[int, None, None]:
         """Yield the newest number of the mailbox, at once and whenever it has grown."""
-        stream = self._device.listen()
+        yield from self._follow(self._device.listen())
+
+    def wakes(self) -> Generator[int, None, None]:
+        """Yield whenever something came that was not read before; see `AsyncLockedDevice.wakes`."""
+        yield from self._follow(self._device.wakes())
+
+    def _follow(self, stream: AsyncGenerator[int, None]) -> Generator[int, None, None]:
+        try:
+            while True:
+                try:
+                    yield self._loop.run(stream.__anext__)
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._loop.run(stream.aclose)
+
+    def alarms(self) -> Generator[Instant, None, None]:
+        """Yield the time of each alarm when it has come; see `AsyncLockedDevice.alarms`."""
+        stream = self._device.alarms()
         try:
             while True:
                 try:

@@ -294,9 +294,9 @@ class Referrals:
         """Find one referral."""
         return self._loop.run(self._face.find, ref)
 
-    def list(self) -> list[Referral]:
-        """List every referral that this store knows, with its state and history."""
-        return self._loop.run(self._face.list)
+    def list(self, *, exercise: bool = False) -> list[Referral]:
+        """List every referral that this store knows; see `AsyncReferrals.list`."""
+        return self._loop.run(self._face.list, exercise=exercise)
 
 
 class Status:

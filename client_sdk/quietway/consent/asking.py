@@ -20,11 +20,13 @@ from quietway.consent.disclosures import note_disclosure
 from quietway.consent.questions import gather_ground, make_question
 from quietway.consents import Consents, find_consents, mark_identified
 from quietway.errors import ContentRefused, NotPermitted
-from quietway.history import list_messages
+from quietway.history import list_messages, list_tagged
 from quietway.policy.categories import WORD_KINDS
 from quietway.policy.rulings import rule
+from quietway.standing import of_event
 from quietway_schemas.content.attachment import AttachmentFile
 from quietway_schemas.content.base import CaseContent
+from quietway_schemas.content.crisis import CrisisActivate
 from quietway_schemas.content.status import StatusIndicator
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ async def weigh(
 ) -> Answer:
     """Say what policy answers; refuses nothing by itself."""
     cases, from_there = await _find_cases(agent, content, agency, conversation)
+    vouched = await agent.find_vouched(content, agency)
     asked = []
     for case in cases:
         known = Consents() if case is None else await find_consents(agent.store, case, agency)
@@ -94,8 +97,10 @@ async def weigh(
             case,
             to_source=from_there or (case is not None and agent.cases.find(case, agency) == case),
             automatic=automatic,
+            vouched=vouched,
         )
-        asked.append((case, question, rule(question, gather_ground(agent, case, agency, known))))
+        ground = gather_ground(agent, case, agency, known, vouched)
+        asked.append((case, question, rule(question, ground)))
     ruling = next((held for _, _, held in asked if not held.allowed), asked[0][2])
     return Answer(ruling, fill(content, ruling), tuple(asked))
 
@@ -136,7 +141,7 @@ async def check_parties(
     """
     if conversation is None or not isinstance(content, CaseContent):
         return
-    if isinstance(content, StatusIndicator):
+    if isinstance(content, StatusIndicator) or is_shared(content):
         return
     if content.case_ref is not None and not isinstance(content, AttachmentFile):
         # That goes into the conversation of this case and this agency, which nobody else is in.
@@ -159,6 +164,12 @@ async def _list_naming_cases(agent: Agent, conversation: ConversationId) -> list
     ]
 
 
+def is_shared(content: ContentModel) -> bool:
+    """Say whether several agencies read a content in the same words: then it names no ground."""
+    event = getattr(content, "event_id", None)
+    return event is not None and getattr(content, "case_ref", None) is None
+
+
 def find_end(answers: Iterable[Answer]) -> Instant | None:
     """Say until when what was allowed may go out; None where nothing ends it."""
     rulings = [ruling for answer in answers for _, _, ruling in answer.asked]
@@ -167,7 +178,7 @@ def find_end(answers: Iterable[Answer]) -> Instant | None:
 
 def fill(content: ContentModel, ruling: Ruling) -> ContentModel:
     """Write into a content what it stands on: a release, an agreement, and how long it is kept."""
-    if not isinstance(content, CaseContent) or content.type in WORD_KINDS:
+    if not isinstance(content, CaseContent) or content.type in WORD_KINDS or is_shared(content):
         return content
     found = {
         "consent_id": ruling.consent_id,
@@ -194,8 +205,16 @@ async def _find_cases(
     cases = {held.content.case_ref for held in said if isinstance(held.content, CaseContent)}
     # What was said there may be gone from here: what it was about stays.
     cases |= {agent.cases.own_case(held.called, held.agency) for held in talked}
+    cases = cases or await _list_activated(agent, content)
     found: tuple[CaseRef | None, ...] = tuple(sorted(case for case in cases if case is not None))
     theirs = bool(said) and said[0].received and said[0].agency == agency
     if not said and talked:
         theirs = talked[0].received and talked[0].agency == agency
     return found or (None,), theirs
+
+
+async def _list_activated(agent: Agent, content: CaseContent) -> set[CaseRef | None]:
+    """Find the case of an event that a colleague activated: whom they told may have come later."""
+    event: bytes | None = getattr(content, "event_id", None)
+    said = [] if event is None else await list_tagged(agent, of_event(event), held_back=True)
+    return {held.content.case_ref for held in said if isinstance(held.content, CrisisActivate)}

@@ -77,9 +77,10 @@ def _list_changed(agent: Agent) -> list[AgencyId]:
 
 async def _ask(agent: Agent, message: StoredMessage, agency: AgencyId) -> Instant | None:
     answer = await weigh(agent, message.content, agency, conversation=message.conversation)
+    vouched = await agent.find_vouched(message.content, agency)
     ends = []
     for case, question, ruling in answer.asked:
         known = Consents() if case is None else await find_consents(agent.store, case, agency)
-        ground = gather_ground(agent, case, agency, known)
+        ground = gather_ground(agent, case, agency, known, vouched)
         ends.append(find_standing_end(message.content, question, ground, ruling))
     return min((end for end in ends if end is not None), default=None)

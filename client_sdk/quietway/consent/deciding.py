@@ -111,12 +111,14 @@ async def decide(
         if not tell and isinstance(content, Withdrawal):
             rows.append(note_unsaid(place.case, place.agency, name_version(content)))
         await commit(agent, change, first=said, also=rows, share=True)
+    problem = await agent.send_what_waits()
+    await agent.mind_huddles()
     return ConsentReport(
         agency=place.agency,
         consent_id=getattr(content, "consent_id", None),
         given=tell_stance(change.after, getattr(content, "consent_id", None)),
         order_ids=tuple(order.order_id for order in orders),
-        problem=await agent.send_what_waits(),
+        problem=problem,
     )
 
 

@@ -98,8 +98,15 @@ async def _ask(
     agent: Agent, message: StoredMessage, case: CaseRef, agency: AgencyId, known: Consents
 ) -> Instant | None:
     to_source = agent.cases.find(case, agency) == case
+    vouched = await agent.find_vouched(message.content, agency)
     question = await make_question(
-        agent, message.content, agency, case, to_source=to_source, automatic=False
+        agent,
+        message.content,
+        agency,
+        case,
+        to_source=to_source,
+        automatic=False,
+        vouched=vouched,
     )
-    ground = gather_ground(agent, case, agency, known)
+    ground = gather_ground(agent, case, agency, known, vouched)
     return find_standing_end(message.content, question, ground, rule(question, ground))

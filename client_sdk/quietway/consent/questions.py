@@ -8,6 +8,7 @@ Spec: docs/spec/policy.md, "The question" and "The ground".
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quietway.consent.disclosures import find_ground
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
     from quietway_schemas.instants import Instant
 
 
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """On which ground an agency takes part in a huddle.
+
+    Attributes:
+        basis: A code of `disclosure_basis`.
+        by_us: Whether this agency says so: then its own releases and grounds decide.
+    """
+
+    basis: str
+    by_us: bool
+
+
 async def make_question(
     agent: Agent,
     content: ContentModel,
@@ -34,9 +48,13 @@ async def make_question(
     *,
     to_source: bool,
     automatic: bool,
+    vouched: Vouched | None = None,
 ) -> Question:
     """Put the question whether a content about a case may go to an agency now."""
     basis: str | None = getattr(content, "disclosure_basis", None)
+    if vouched is not None and vouched.by_us:
+        # What several read in the same words says nothing of the ground of one.
+        basis = vouched.basis
     by_law = basis in BY_LAW and case is not None
     return Question(
         recipient=agency,
@@ -60,10 +78,17 @@ async def make_question(
         ),
         to_source=to_source,
         automatic=automatic,
+        exercise=content.exercise,
     )
 
 
-def gather_ground(agent: Agent, case: CaseRef | None, agency: AgencyId, known: Consents) -> Ground:
+def gather_ground(
+    agent: Agent,
+    case: CaseRef | None,
+    agency: AgencyId,
+    known: Consents,
+    vouched: Vouched | None = None,
+) -> Ground:
     """Gather what is known about a case and an agency, for what is known of consent."""
     held_back = case is not None and not is_own(agent, case) and agent.held_back.stops(case)
     return Ground(
@@ -72,6 +97,7 @@ def gather_ground(agent: Agent, case: CaseRef | None, agency: AgencyId, known: C
         identified=known.given.identified,
         told=case is not None and agent.cases.find(case, agency) is not None,
         agreements=agent.find_agreements(agency),
+        vouched=None if vouched is None or vouched.by_us else vouched.basis,
     )
 
 

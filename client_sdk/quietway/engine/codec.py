@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
+from quietway.engine.inputs import Rung, Shown
 from quietway.engine.state import (
     Awaited,
     Chain,
@@ -264,14 +265,31 @@ def _write_entry(entry: Entry) -> bytes:
         reason=entry.reason,
         expired=entry.expired,
         withdrawn=entry.withdrawn,
+        **_write_calling(entry),
         deliveries=[_write_delivery(held) for held in entry.deliveries],
     )
 
 
 def _write_delivery(held: Delivery) -> str:
-    # One line for each: agency, device, progress, epoch, not before, refusals, reason.
+    # One line for each: agency, device, progress, epoch, not before, refusals, reason, and the
+    # cancel hash where it stands on a ladder.
     numbers = f"{held.epoch} {held.not_before} {held.refusals}"
-    return f"{held.agency} {held.device} {held.progress.value} {numbers} {held.reason}"
+    line = f"{held.agency} {held.device} {held.progress.value} {numbers} {held.reason}"
+    return f"{line} {encode_base64(held.cancel_hash)}" if held.cancel_hash else line
+
+
+def _write_calling(entry: Entry) -> dict[str, object]:
+    # Only alerts and claims have any of it, and they are few.
+    if not entry.hold_id and not entry.shown:
+        return {}
+    return {
+        "hold": entry.hold_id,
+        "placed": entry.placed,
+        "rungs": [" ".join((str(rung.due), *map(str, rung.devices))) for rung in entry.rungs],
+        "shown": [
+            f"{encode_base64(held.hold_id)} {encode_base64(held.secret)}" for held in entry.shown
+        ],
+    }
 
 
 def _read_outbox(entries: Iterable[Row], parcels: Iterable[Row]) -> dict[bytes, Entry]:
@@ -296,6 +314,10 @@ def _read_entry(local_id: bytes, raw: bytes, records: Mapping[bytes, bytes]) -> 
         reason=held.text("reason"),
         expired=held.truth("expired"),
         withdrawn=held.truth("withdrawn"),
+        hold_id=held.raw("hold"),
+        rungs=tuple(_read_rung(line) for line in held.texts("rungs")),
+        placed=held.truth("placed"),
+        shown=tuple(_read_shown(line) for line in held.texts("shown")),
         deliveries=tuple(
             _read_delivery(local_id, line, records) for line in held.texts("deliveries")
         ),
@@ -303,7 +325,7 @@ def _read_entry(local_id: bytes, raw: bytes, records: Mapping[bytes, bytes]) -> 
 
 
 def _read_delivery(local_id: bytes, line: str, records: Mapping[bytes, bytes]) -> Delivery:
-    agency, device, progress, epoch, not_before, refusals, reason = line.split(" ")
+    agency, device, progress, epoch, not_before, refusals, reason, *more = line.split(" ")
     whom = DeviceId.from_text(device)
     return Delivery(
         agency=AgencyId.from_text(agency),
@@ -314,7 +336,18 @@ def _read_delivery(local_id: bytes, line: str, records: Mapping[bytes, bytes]) -
         not_before=int(not_before),
         reason=reason,
         refusals=int(refusals),
+        cancel_hash=decode_kept_base64(more[0]) if more else b"",
     )
+
+
+def _read_rung(line: str) -> Rung:
+    due, *devices = line.split(" ")
+    return Rung(int(due), tuple(DeviceId.from_text(text) for text in devices))
+
+
+def _read_shown(line: str) -> Shown:
+    hold_id, secret = (decode_kept_base64(text) for text in line.split(" "))
+    return Shown(hold_id, secret)
 
 
 def _write_thread(thread: Thread) -> bytes:

@@ -9,11 +9,13 @@ Spec: docs/spec/envelope.md, "Core" and "Opening".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from quietway.engine.inputs import Parcel
+    from collections.abc import Collection
+
+    from quietway.engine.inputs import Parcel, Shown
     from quietway.sealing import Opened
     from quietway_schemas.envelope import Core, EnvelopeClass
     from quietway_schemas.ids import AgencyId, ConversationId, DeviceId, MessageId
@@ -143,6 +145,48 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceHold:
+    """Hand this ladder to the relay. Answered by `Accepted`, `Rejected`, or not.
+
+    Attributes:
+        agency: Whose devices are on it.
+        hold_id: What the relay keeps it under, 16 bytes.
+        tiers: When each is due, in seconds, and whose copy with which cancel hash stands on it.
+    """
+
+    agency: AgencyId
+    hold_id: bytes
+    tiers: tuple[tuple[int, tuple[tuple[Parcel, bytes], ...]], ...]
+
+    @property
+    def parcels(self) -> tuple[Parcel, ...]:
+        """All copies, in the order in which the relay counts them."""
+        return tuple(parcel for _, places in self.tiers for parcel, _ in places)
+
+    def without(self, left_out: Collection[Parcel]) -> PlaceHold:
+        """Give the ladder without these copies; an empty tier gives its time to the next."""
+        kept = [
+            tuple(place for place in places if place[0] not in left_out) for _, places in self.tiers
+        ]
+        called = [places for places in kept if places]
+        dues = [due for due, _ in self.tiers]
+        return replace(self, tiers=tuple(zip(dues, called, strict=False)))
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimHold:
+    """Show these to the relay with the secret, before they are submitted. Nothing answers it.
+
+    Attributes:
+        shown: Which ladder, and by which secret.
+        parcels: Copies of the claim for one's own agency, 1 to 200.
+    """
+
+    shown: Shown
+    parcels: tuple[Parcel, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledge:
     """Tell the relay that this number of the mailbox is recorded here."""
 
@@ -209,6 +253,8 @@ Record: TypeAlias = RecordReceived | RecordSent | RecordSlip | RecordNotice
 Question: TypeAlias = Address | Seal | Reopen
 Deed: TypeAlias = (
     Submit
+    | PlaceHold
+    | ClaimHold
     | Acknowledge
     | TellReceived
     | TellStored

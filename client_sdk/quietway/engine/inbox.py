@@ -45,7 +45,7 @@ from quietway.sealing import (
     digest_audience,
 )
 from quietway_schemas.content.audience import AudienceList
-from quietway_schemas.content.quiet import is_taken_in
+from quietway_schemas.content.quiet import BEAT_KIND, is_taken_in
 from quietway_schemas.content.receipt import is_receipt
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def receive(state: State, given: EnvelopeOpened) -> Outcome:
     opened = given.opened
     state = _advance(state, given.seq)
     state = replace(state, kept=without_item(state.kept, opened.header.envelope_id.value))
+    if _is_echo(state, opened):
+        return state, (RecordReceived(given.now, opened), *_acknowledge(given.seq))
     state = learn_audience(state, opened)
     if not is_addressed(state, opened):
         return state, (*_drop(given.now, NOT_ADDRESSED), *_acknowledge(given.seq))
@@ -150,6 +152,11 @@ def is_addressed(state: State, opened: Opened) -> bool:
     if isinstance(opened.content, AudienceList) and opened.content.devices != audience:
         return False
     return state.device in audience and core.device in audience
+
+
+def _is_echo(state: State, opened: Opened) -> bool:
+    """Say whether it is a heartbeat of this device that came back. It takes no place here."""
+    return opened.core.device == state.device and opened.content.type == BEAT_KIND
 
 
 def _tell(state: State, now: Instant, opened: Opened) -> tuple[Effect, ...]:

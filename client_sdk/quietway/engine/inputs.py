@@ -34,6 +34,32 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Rung:
+    """Who of one agency is called, and when, as long as nobody has claimed.
+
+    Attributes:
+        due: Seconds after the relay took the ladder.
+        devices: Sorted; each stands on one rung of a ladder.
+    """
+
+    due: int
+    devices: tuple[DeviceId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown to the relay with a claim.
+
+    Attributes:
+        hold_id: Of the ladder that is claimed, 16 bytes.
+        secret: Of the alert that was opened here, 32 bytes.
+    """
+
+    hold_id: bytes
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Compose:
     """Something is to be said. It has no time and no place yet: those come when it is first sent.
 
@@ -47,6 +73,9 @@ class Compose:
         content: Canonical JSON.
         devices: The only devices it is for; empty for all of these agencies that may receive it.
         is_read: Whether the guard read it; what holds a text is not taken in without.
+        hold_id: What the relay keeps its ladder under, 16 bytes; empty where it has none.
+        rungs: Of an alert, who is called one after the other; else empty.
+        shown: Of a claim, the ladders that it stops; else empty.
     """
 
     now: Instant
@@ -58,6 +87,9 @@ class Compose:
     content: bytes = field(repr=False)
     devices: tuple[DeviceId, ...] = ()
     is_read: bool = False
+    hold_id: bytes = b""
+    rungs: tuple[Rung, ...] = ()
+    shown: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +134,13 @@ class Addressed:
 
 @dataclass(frozen=True, slots=True)
 class SealedCopy:
-    """One device's sealed submission record, and the preimage that takes it back."""
+    """One device's sealed submission record, the preimage that takes it back, its cancel hash."""
 
     device: DeviceId
     epoch: int
     record: bytes = field(repr=False)
     withdraw_secret: bytes = field(default=b"", repr=False)
+    cancel_hash: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +175,17 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The relay has these on disk."""
+    """The relay has these on disk.
+
+    Attributes:
+        now: The clock.
+        parcels: Which.
+        in_part: Whether it is known of some only: the relay has an earlier form of this ladder.
+    """
 
     now: Instant
     parcels: tuple[Parcel, ...]
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +285,25 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """Some of those that a message is for get it no more; the others do.
+
+    Attributes:
+        now: The clock.
+        local_id: Of the entry.
+        devices: Who gets it no more.
+        agencies: The agencies none of whose devices gets it.
+        asked: The devices whose copies the relay is asked for, in the same commit.
+    """
+
+    now: Instant
+    local_id: bytes
+    devices: frozenset[DeviceId]
+    agencies: frozenset[AgencyId]
+    asked: frozenset[DeviceId]
+
+
+@dataclass(frozen=True, slots=True)
 class Withdraw:
     """A person takes a message back.
 
@@ -340,6 +399,7 @@ Input: TypeAlias = (
     | Welcomed
     | OlderCopyAccepted
     | Forgotten
+    | LeaveOut
     | Withdraw
     | ShutOut
     | TakenBack

@@ -18,6 +18,8 @@ from quietway.engine import awaiting
 from quietway.engine.conversations import name_thread, take_place
 from quietway.engine.effects import (
     Address,
+    ClaimHold,
+    PlaceHold,
     RecordSent,
     RecordSlip,
     Seal,
@@ -36,12 +38,13 @@ from quietway.engine.state import (
 )
 from quietway.sealing import digest_audience, hash_core, name_message
 from quietway_schemas.content.audience import AudienceList
-from quietway_schemas.content.quiet import AUDIENCE_KIND
+from quietway_schemas.content.quiet import AUDIENCE_KIND, BEAT_KIND, is_introduced, is_passing
 from quietway_schemas.content.receipt import is_receipt
 from quietway_schemas.content.registry import encode_content, parse_content
 from quietway_schemas.content.status import is_alarm
 from quietway_schemas.envelope import Core, EnvelopeClass
-from quietway_schemas.instants import DAY, HOUR, SECOND
+from quietway_schemas.holds import MOST_CLAIM_RECORDS
+from quietway_schemas.instants import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -62,11 +65,13 @@ if TYPE_CHECKING:
 
 LANE_AWAITED: Final = "lane_awaited"
 STATUS_KIND: Final = "status.indicator"
+ALERT_PREFIX: Final = "alert."
 SHOWN_FOR_MS: Final = 30 * DAY
 SHOWN_STORED: Final = 200
 """So many stay in the outbox after the relay has them; the messages themselves stay kept."""
 _FIRST_WAIT_MS: Final = 30 * SECOND
 _LONGEST_WAIT_MS: Final = HOUR
+_LONGEST_WAIT_OF_ALERT_MS: Final = MINUTE
 _SEAL_AGAIN: Final = frozenset({"conflict", "malformed_record"})
 
 Outcome = tuple[State, "tuple[Effect, ...]"]
@@ -86,7 +91,10 @@ def compose(state: State, given: Compose) -> Outcome:
         to=tuple(sorted(set(given.to))),
         content=given.content,
         composed=given.now,
-        devices=tuple(sorted(set(given.devices))),
+        devices=tuple(sorted({*given.devices, *(d for rung in given.rungs for d in rung.devices)})),
+        hold_id=given.hold_id,
+        rungs=given.rungs,
+        shown=given.shown,
     )
     return _put(state, entry), _record(entry)
 
@@ -102,7 +110,7 @@ def flush(state: State, given: Flush) -> Outcome:
             continue
         fresh = _drop_stale_records(entry, given.now)
         state = _put(state, fresh)
-        effects += _ask_to_seal(fresh, given.now) + _submit(fresh, given.now)
+        effects += _ask_to_seal(fresh, given.now) + _hand_over(fresh, state.agency, given.now)
     return state, effects
 
 
@@ -132,7 +140,9 @@ def address(state: State, given: Addressed) -> Outcome:
         return state, ()
     if is_receipt(entry.kind):
         given = _leave_colleagues(entry, given)
-    others = [held for held in given.devices if held.device != state.device]
+    # A heartbeat alone goes to its own sender too: that it comes back is what it is for.
+    echoed = entry.kind == BEAT_KIND
+    others = [held for held in given.devices if echoed or held.device != state.device]
     if not any(held.agency in entry.to for held in others):
         return _put(state, replace(entry, reason=given.reason)), ()
     state, entry = _leave_absent(state, entry, given)
@@ -151,6 +161,7 @@ def seal(state: State, given: Sealed) -> Outcome:
         return state, ()
     copies = {copy.device: copy for copy in given.copies}
     reasons = {left.device: left.reason for left in given.unsealed}
+    is_called = bool(entry.rungs)
 
     def settle(held: Delivery) -> Delivery:
         if held.progress is not Progress.WAITING:
@@ -159,12 +170,18 @@ def seal(state: State, given: Sealed) -> Outcome:
         if copy is None:
             return replace(held, reason=reasons.get(held.device, held.reason))
         return replace(
-            held, progress=Progress.SEALED, record=copy.record, epoch=copy.epoch, reason=""
+            held,
+            progress=Progress.SEALED,
+            record=copy.record,
+            epoch=copy.epoch,
+            reason="",
+            cancel_hash=copy.cancel_hash if is_called else b"",
         )
 
-    slips = () if entry.quiet else _slips(entry, copies)
+    # What calls somebody is not taken back.
+    slips = () if entry.quiet or is_called else _slips(entry, copies)
     entry = replace(entry, deliveries=tuple(settle(held) for held in entry.deliveries))
-    return _put(state, entry), (*slips, *_submit(entry, given.now))
+    return _put(state, entry), (*slips, *_hand_over(entry, state.agency, given.now))
 
 
 def accept(state: State, given: Accepted) -> Outcome:
@@ -174,12 +191,19 @@ def accept(state: State, given: Accepted) -> Outcome:
         entry = state.outbox.get(local_id)
         if entry is None or entry.settled:
             continue
-        entry = _change(entry, parcels, lambda held, _: _stored(held))
+        was_placed = entry.placed
+        if not given.in_part:
+            entry = _change(entry, parcels, lambda held, _: _stored(held))
+        if entry.rungs and not was_placed:
+            # Who stands on an earlier form of it counts from no later than that was handed over.
+            since = Core.unpack(entry.core).created if given.in_part else given.now
+            entry = _keep_to_times(replace(entry, placed=True), since)
         if entry.settled:
-            entry = replace(entry, content=b"")
-            if not entry.quiet:
-                state = awaiting.note_relayed(state, entry)
-                effects += (TellStored(given.now, local_id),)
+            entry = replace(entry, content=b"", shown=())
+        # A ladder is there for those who are on it, whoever could not be sealed to.
+        if (entry.settled or entry.placed) and not was_placed and not entry.quiet:
+            state = awaiting.note_relayed(state, entry)
+            effects += (TellStored(given.now, local_id),)
         state = _put(state, entry)
     return _tidy(state), effects
 
@@ -188,12 +212,12 @@ def reject(state: State, given: Rejected) -> Outcome:
     """Put a refused batch off. What the relay blames is sealed anew where that can help."""
     blamed = given.parcels if given.blamed is None else (given.parcels[given.blamed],)
 
-    def put_off(held: Delivery, _: Parcel) -> Delivery:
+    def put_off(held: Delivery, parcel: Parcel) -> Delivery:
         if given.code == LANE_AWAITED:
             # Nobody refused anything: it goes out as soon as there is a lane.
             return replace(held, reason=given.code)
         refusals = held.refusals + 1
-        wait = min(_FIRST_WAIT_MS * 2 ** min(refusals, 10), _LONGEST_WAIT_MS)
+        wait = min(_FIRST_WAIT_MS * 2 ** min(refusals, 10), _find_longest_wait(state, parcel))
         later = replace(
             held,
             reason=given.code,
@@ -211,6 +235,11 @@ def reject(state: State, given: Rejected) -> Outcome:
     return state, ()
 
 
+def _find_longest_wait(state: State, parcel: Parcel) -> int:
+    kind = state.outbox[parcel.local_id].kind
+    return _LONGEST_WAIT_OF_ALERT_MS if kind.startswith(ALERT_PREFIX) else _LONGEST_WAIT_MS
+
+
 def forget(state: State, given: Forgotten) -> State:
     """Let go of what the store can't open any more."""
     left = {name: held for name, held in state.outbox.items() if name not in given.local_ids}
@@ -226,7 +255,7 @@ def _tidy(state: State) -> State:
     )
     quiet = sorted((held for held in stored if held.quiet), key=lambda held: held.order)
     # A relay that was put back has lost some: what people may still miss can go out again.
-    kept = [held for held in quiet if not is_receipt(held.kind)][-SHOWN_STORED:]
+    kept = [held for held in quiet if not is_passing(held.kind)][-SHOWN_STORED:]
     gone = {held.local_id for held in quiet} - {held.local_id for held in kept}
     # What was split off and still waits is found by the rest of its message, to be taken back.
     waiting = {held.order for held in state.outbox.values() if not held.settled}
@@ -240,7 +269,7 @@ def _tidy(state: State) -> State:
 def _expire(state: State, now: Instant) -> Outcome:
     state, effects = awaiting.end(state, now)
     for entry in state.outbox.values():
-        over = now >= entry.deadline and (is_receipt(entry.kind) or (entry.quiet and entry.settled))
+        over = now >= entry.deadline and (is_passing(entry.kind) or (entry.quiet and entry.settled))
         if over or now >= entry.deadline + SHOWN_FOR_MS:
             state = replace(state, outbox=without_item(state.outbox, entry.local_id))
         elif now >= entry.deadline and not entry.settled:
@@ -292,11 +321,13 @@ def _introduce(
     audience: tuple[DeviceId, ...],
     copies: tuple[Delivery, ...],
 ) -> Outcome:
-    if is_receipt(entry.kind):
+    if is_passing(entry.kind):
         # Nobody reads along, and nothing is shown.
         return state, ()
     digest = digest_audience(audience)
     state = replace(state, audiences=with_item(state.audiences, digest, audience))
+    if not is_introduced(entry.kind):
+        return state, ()
     thread = state.threads.get(name_thread(entry.conversation, digest))
     if thread is not None and thread.introduced:
         return state, ()
@@ -363,25 +394,61 @@ def _ask_to_seal(entry: Entry, now: Instant) -> tuple[Effect, ...]:
     return (Seal(entry.local_id, entry.class_, entry.core, waiting),) if waiting else ()
 
 
-def _submit(entry: Entry, now: Instant) -> tuple[Effect, ...]:
+def _hand_over(entry: Entry, own: AgencyId, now: Instant) -> tuple[Effect, ...]:
     ready = [
         held
         for held in entry.deliveries
         if held.progress is Progress.SEALED and held.not_before <= now
     ]
-    urgent = bool(ready) and _is_urgent(entry)
-    return tuple(
-        Submit(
-            agency,
-            tuple(
-                Parcel(entry.local_id, held.device, held.record)
-                for held in ready
-                if held.agency == agency
-            ),
-            urgent,
-        )
+    if not ready:
+        return ()
+    if entry.rungs and not entry.placed:
+        return (_place_hold(entry, ready),)
+    urgent = _is_urgent(entry)
+    by_agency = {
+        agency: tuple(_pack(entry, held) for held in ready if held.agency == agency)
         for agency in sorted({held.agency for held in ready})
+    }
+    submits = (Submit(agency, parcels, urgent) for agency, parcels in by_agency.items())
+    return (*_claim_holds(entry, by_agency.get(own, ())), *submits)
+
+
+def _claim_holds(entry: Entry, parcels: tuple[Parcel, ...]) -> tuple[ClaimHold, ...]:
+    # Only one's own agency's copies: who raised the alert is not told with the secret.
+    return tuple(
+        ClaimHold(shown, parcels[start : start + MOST_CLAIM_RECORDS])
+        for shown in entry.shown
+        for start in range(0, len(parcels), MOST_CLAIM_RECORDS)
     )
+
+
+def _place_hold(entry: Entry, ready: Iterable[Delivery]) -> PlaceHold:
+    copies = {held.device: held for held in ready}
+    tiers: list[tuple[int, tuple[tuple[Parcel, bytes], ...]]] = []
+    dues = iter(rung.due for rung in entry.rungs)
+    for rung in entry.rungs:
+        called = [copies[device] for device in rung.devices if device in copies]
+        # A rung on which nobody is left gives its time to the next.
+        if called:
+            places = tuple((_pack(entry, held), held.cancel_hash) for held in called)
+            tiers.append((next(dues), places))
+    return PlaceHold(min(entry.to), entry.hold_id, tuple(tiers))
+
+
+def _keep_to_times(entry: Entry, since: Instant) -> Entry:
+    """Let nobody who was left out of a ladder be called before their time."""
+    dues = {device: rung.due for rung in entry.rungs for device in rung.devices}
+    copies = tuple(
+        held
+        if held.progress is Progress.STORED
+        else replace(held, not_before=max(held.not_before, since + dues[held.device] * SECOND))
+        for held in entry.deliveries
+    )
+    return replace(entry, deliveries=copies)
+
+
+def _pack(entry: Entry, held: Delivery) -> Parcel:
+    return Parcel(entry.local_id, held.device, held.record)
 
 
 def _slips(entry: Entry, copies: Mapping[DeviceId, SealedCopy]) -> tuple[RecordSlip, ...]:
@@ -401,13 +468,15 @@ def _slips(entry: Entry, copies: Mapping[DeviceId, SealedCopy]) -> tuple[RecordS
 
 
 def _is_urgent(entry: Entry) -> bool:
+    if entry.kind.startswith(ALERT_PREFIX):
+        return True
     if entry.kind != STATUS_KIND:
         return False
     return is_alarm(parse_content(Core.unpack(entry.core).content, entry.class_))
 
 
 def _stored(held: Delivery) -> Delivery:
-    return replace(held, progress=Progress.STORED, record=b"", reason="")
+    return replace(held, progress=Progress.STORED, record=b"", reason="", cancel_hash=b"")
 
 
 def _change(

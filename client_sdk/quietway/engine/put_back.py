@@ -50,4 +50,6 @@ def _wait_again(entry: Entry, awaited: Awaited | None) -> Entry:
             return held
         return replace(held, progress=Progress.WAITING, record=b"", not_before=0)
 
-    return replace(entry, deliveries=tuple(wait(held) for held in entry.deliveries))
+    # Its ladder is placed anew, for those who have not confirmed it.
+    copies = tuple(wait(held) for held in entry.deliveries)
+    return replace(entry, deliveries=copies, placed=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from quietway_schemas.content.quiet import is_quiet
 from quietway_schemas.envelope import ZERO_DIGEST, EnvelopeClass
@@ -19,6 +19,7 @@ from quietway_schemas.envelope import ZERO_DIGEST, EnvelopeClass
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from quietway.engine.inputs import Rung, Shown
     from quietway_schemas.ids import AgencyId, ConversationId, DeviceId
     from quietway_schemas.instants import Instant
 
@@ -38,6 +39,10 @@ class Progress(StrEnum):
     WITHDRAWN = "withdrawn"  # It is not sent any more; the reason says whether it ever was.
 
 
+_DONE: Final = frozenset({Progress.STORED, Progress.WITHDRAWING, Progress.WITHDRAWN})
+"""Of these copies nothing more is sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One device's copy of a message.
@@ -53,6 +58,7 @@ class Delivery:
             `paused`, `lane_awaited`, a relay's problem code, or empty. Of what was withdrawn:
             empty where the relay gave it back, `never_sent`, or `uncertain`.
         refusals: How often the relay refused it.
+        cancel_hash: By which the relay knows a claim of it, 32 bytes, while it is `SEALED`.
     """
 
     agency: AgencyId
@@ -63,6 +69,7 @@ class Delivery:
     not_before: Instant = 0
     reason: str = ""
     refusals: int = 0
+    cancel_hash: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,10 @@ class Entry:
             or `paused`.
         expired: True once it is too late; what was stored by then stays stored.
         withdrawn: True once a person took it back; nothing of it is sent any more.
+        hold_id: Of an alert, what the relay keeps its ladder under.
+        rungs: Of an alert, who is called one after the other.
+        placed: Whether the relay has that ladder; what is sealed later goes by itself.
+        shown: Of a claim, the ladders that it stops.
     """
 
     local_id: bytes
@@ -103,6 +114,10 @@ class Entry:
     reason: str = ""
     expired: bool = False
     withdrawn: bool = False
+    hold_id: bytes = b""
+    rungs: tuple[Rung, ...] = ()
+    placed: bool = False
+    shown: tuple[Shown, ...] = ()
 
     @property
     def quiet(self) -> bool:
@@ -117,8 +132,8 @@ class Entry:
     @property
     def settled(self) -> bool:
         """Whether nothing more will happen to it."""
-        stored = all(copy.progress is Progress.STORED for copy in self.deliveries)
-        return self.expired or self.withdrawn or (bool(self.core) and stored)
+        done = all(copy.progress in _DONE for copy in self.deliveries)
+        return self.expired or self.withdrawn or (bool(self.core) and done)
 
 
 @dataclass(frozen=True, slots=True)

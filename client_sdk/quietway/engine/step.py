@@ -25,6 +25,7 @@ from quietway.engine.inputs import (
     Flush,
     Forgotten,
     Input,
+    LeaveOut,
     OlderCopyAccepted,
     Rejected,
     RetryKept,
@@ -85,6 +86,8 @@ def step(state: State, given: Input) -> Outcome:  # noqa: C901, PLR0911, PLR0912
             return replace(state, reading=replace(state.reading, copied=False, forgiven=True)), ()
         case Forgotten():
             return outbox.forget(state, given), ()
+        case LeaveOut():
+            return withdrawal.leave_out(state, given), ()
         case Withdraw():
             return withdrawal.withdraw(state, given), ()
         case ShutOut():

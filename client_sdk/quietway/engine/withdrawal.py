@@ -20,13 +20,18 @@ from quietway.engine import awaiting
 from quietway.engine.state import Delivery, Entry, Progress, State, with_item
 
 if TYPE_CHECKING:
-    from quietway.engine.inputs import Returned, ShutOut, TakenBack, Withdraw
+    from collections.abc import Collection
+
+    from quietway.engine.inputs import LeaveOut, Returned, ShutOut, TakenBack, Withdraw
+    from quietway_schemas.ids import DeviceId
 
 TAKEN_BACK: Final = "taken_back"
 FETCHED: Final = "fetched"
 NEVER_SENT: Final = "never_sent"
 UNCERTAIN: Final = "uncertain"
 PAUSED: Final = "paused"
+GONE_BACK: Final = frozenset({Progress.WITHDRAWING, Progress.WITHDRAWN})
+"""How far a copy is that nothing is sent of any more."""
 
 
 def withdraw(state: State, given: Withdraw) -> State:
@@ -34,24 +39,46 @@ def withdraw(state: State, given: Withdraw) -> State:
     entry = state.outbox.get(given.local_id)
     if entry is None or entry.withdrawn or entry.expired:
         return state
-
-    def stop(held: Delivery) -> Delivery:
-        asked = held.device in given.asked
-        match held.progress:
-            case Progress.WAITING if not asked:
-                return replace(held, progress=Progress.WITHDRAWN, reason=NEVER_SENT)
-            case Progress.WAITING | Progress.SEALED:
-                # It may be there all the same: an answer may have got lost.
-                progress = Progress.WITHDRAWING if asked else Progress.WITHDRAWN
-                return replace(held, progress=progress, record=b"", reason=UNCERTAIN)
-            case Progress.STORED if asked:
-                return replace(held, progress=Progress.WITHDRAWING, reason="")
-            case _:
-                return held
-
-    copies = tuple(stop(held) for held in entry.deliveries)
+    copies = tuple(_stop(held, given.asked) for held in entry.deliveries)
     state = awaiting.note_taken_back(state, entry)
     return _put(state, replace(entry, deliveries=copies, content=b"", withdrawn=True))
+
+
+def leave_out(state: State, given: LeaveOut) -> State:
+    """Send nothing more of an entry to some devices, and everything of it to the others."""
+    entry = state.outbox.get(given.local_id)
+    if entry is None or entry.withdrawn or entry.expired:
+        return state
+    copies = tuple(
+        _stop(held, given.asked) if held.device in given.devices else held
+        for held in entry.deliveries
+    )
+    to = tuple(agency for agency in entry.to if agency not in given.agencies)
+    devices = tuple(device for device in entry.devices if device not in given.devices)
+    if not entry.core and not (to and devices):
+        # Nobody is left that it could be said to.
+        return _put(state, replace(entry, content=b"", withdrawn=True))
+    if copies == entry.deliveries and entry.core:
+        return state
+    return _put(
+        state,
+        replace(entry, deliveries=copies, to=to or entry.to, devices=devices or entry.devices),
+    )
+
+
+def _stop(held: Delivery, asked_for: Collection[DeviceId]) -> Delivery:
+    asked = held.device in asked_for
+    match held.progress:
+        case Progress.WAITING if not asked:
+            return replace(held, progress=Progress.WITHDRAWN, reason=NEVER_SENT)
+        case Progress.WAITING | Progress.SEALED:
+            # It may be there all the same: an answer may have got lost.
+            progress = Progress.WITHDRAWING if asked else Progress.WITHDRAWN
+            return replace(held, progress=progress, record=b"", reason=UNCERTAIN)
+        case Progress.STORED if asked:
+            return replace(held, progress=Progress.WITHDRAWING, reason="")
+        case _:
+            return held
 
 
 def shut_out(state: State, given: ShutOut) -> State:

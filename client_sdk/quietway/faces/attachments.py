@@ -19,6 +19,7 @@ from quietway.attaching.transfer import Attachment, TransferProgress
 from quietway.attaching.upload import Copy, Upload
 from quietway.cleaning.cleaning import CLEANING, clean, forget_leftovers
 from quietway.errors import ContentRefused, NotFound
+from quietway.exercises import keep_live
 from quietway.faces.saying import saying_refusals
 from quietway.guarding.asking import ask_guard
 from quietway.guarding.records import write_records
@@ -179,7 +180,9 @@ class AsyncAttachments:
         now, own = self._agent.clock.now(), self._agent.keyring.agency
         held = [
             _show(message, message.content, now=now)
-            for message in keep_readable(self._agent, await list_tagged(self._agent, OF_ANY_FILE))
+            for message in keep_live(
+                keep_readable(self._agent, await list_tagged(self._agent, OF_ANY_FILE))
+            )
             if isinstance(message.content, AttachmentFile)
         ]
         return held + [upload.show(own) for upload in await self._uploads.list()]

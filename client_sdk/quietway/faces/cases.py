@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from quietway.cases import write_alias
 from quietway.errors import ContentRefused
+from quietway.exercises import keep_live
 from quietway.faces.case_lead import AsyncCaseLead
 from quietway.faces.case_links import link_case
 from quietway.faces.casework import (
@@ -334,7 +335,7 @@ class AsyncCases:
             raise ContentRefused("end", "is before the start: name the earlier instant first.")
         own = self._agent.keyring.agency
         return fold_indicators(
-            keep_readable(self._agent, await list_messages(self._agent)),
+            keep_readable(self._agent, keep_live(await list_messages(self._agent))),
             me=own,
             my_code=self._agent.keyring.agency_code,
             start=start,
@@ -403,10 +404,10 @@ class AsyncCases:
             raise ContentRefused("other", "is the same agency: name two.")
         return await link_case(self._agent, ref, *agencies)
 
-    def _summarise(self, messages: tuple[StoredMessage, ...]) -> CaseSummary:
+    def _summarise(self, messages: tuple[StoredMessage, ...]) -> CaseSummary | None:
         named = (case_of(held.content) for held in messages)
-        case = next(case for case in named if case is not None)
-        return summarise(self._agent, case, messages)
+        case = next((case for case in named if case is not None), None)
+        return None if case is None else summarise(self._agent, case, messages)
 
     def _month(self, month: str | None) -> str:
         return to_text(self._agent.clock.now())[:_MONTH] if month is None else month

@@ -20,9 +20,9 @@ from quietway.errors import (
     PartnerPaused,
     RoleRefused,
 )
+from quietway.exercises import is_exercise, keep_live
 from quietway.history import list_messages
-from quietway.naming import find_alias
-from quietway.ports import Put
+from quietway.naming import find_alias, find_case_conversation
 from quietway.roles import keep_readable, my_roles
 from quietway.speaking import check_allowed, find_agencies, list_partners, speak
 from quietway.views.cases import fold_case
@@ -31,7 +31,7 @@ from quietway.views.values import is_value, name_shown, place_of
 from quietway_schemas.content.base import Absolute, CaseContent
 from quietway_schemas.content.roles import CASEWORK, is_among
 from quietway_schemas.errors import IdError
-from quietway_schemas.ids import CaseRef, ConversationId
+from quietway_schemas.ids import CaseRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from quietway.views.cases import CaseSummary
     from quietway_schemas.ids import AgencyId
 
-BOARD: Final = "board"
 ID_BYTES: Final = 16
 LISTED_BY: Final = "quietway case list"
 _Card = TypeVar("_Card")
@@ -58,10 +57,20 @@ async def read_case(agent: Agent, case: CaseRef | str) -> tuple[CaseRef, list[St
     """
     ref = read_ref(case)
     readable = keep_readable(agent, await list_messages(agent, case=ref))
-    messages = group_cases(readable).get(ref, [])
+    messages = _keep_namespace(agent, ref, group_cases(readable).get(ref, []))
     if not messages and agent.cases.find(ref, agent.keyring.agency) is None:
         raise NotFound(f"The case {ref}", LISTED_BY)
     return ref, messages
+
+
+def _keep_namespace(
+    agent: Agent, case: CaseRef, messages: list[StoredMessage]
+) -> list[StoredMessage]:
+    """Keep a case and a drill apart: a case of which a drill alone speaks is the drill's."""
+    live = keep_live(messages)
+    if live or case in agent.cases.list_opened(agent.keyring.agency):
+        return live
+    return messages
 
 
 def read_ref(case: CaseRef | str) -> CaseRef:
@@ -79,19 +88,19 @@ def read_ref(case: CaseRef | str) -> CaseRef:
 
 
 async def list_cards(
-    agent: Agent, fold: Callable[[tuple[StoredMessage, ...]], _Card]
+    agent: Agent, fold: Callable[[tuple[StoredMessage, ...]], _Card | None]
 ) -> dict[CaseRef, _Card]:
     """Fold what stands of each case; only what changed since is folded anew.
 
     Args:
         agent: Of this device.
-        fold: Makes a card of what stands of one case. It asks for no time, and is the same each
-            time.
+        fold: Makes a card of what stands of one case, and none of what names no case. It asks for
+            no time, and is the same each time.
     """
     if not is_among(my_roles(agent), CASEWORK):
         return {}
     cards = await agent.ledger.case_cards(fold)
-    return {case: card for case, card in cards.items() if case is not None}
+    return {case: card for case, card in cards.items() if case is not None and card is not None}
 
 
 def summarise(agent: Agent, case: CaseRef, messages: Iterable[StoredMessage]) -> CaseSummary:
@@ -160,7 +169,9 @@ async def say_of_case(
             agent,
             await _make_copy(agent, case, content, agency, messages),
             to=[agency],
-            conversation=await _find_conversation(agent, case, agency),
+            conversation=await find_case_conversation(
+                agent, case, agency, drill=is_exercise(content)
+            ),
             automatic=automatic,
         )
         for agency in sorted(set(to))
@@ -182,13 +193,3 @@ async def _make_copy(
         place = place_of(content, agent.keyring.agency, case)
         own["supersedes"] = name_shown(messages, place, (agency,))
     return content.model_copy(update=own)
-
-
-async def _find_conversation(agent: Agent, case: CaseRef, agency: AgencyId) -> ConversationId:
-    key = case.value + agency.value
-    held = await agent.store.read(BOARD, key)
-    if held is not None:
-        return ConversationId(held)
-    drawn = agent.entropy.draw(ID_BYTES)
-    await agent.settle(also=[Put(BOARD, key, drawn)])
-    return ConversationId(drawn)

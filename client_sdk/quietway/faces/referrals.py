@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from quietway.calendars import read_agencies
 from quietway.errors import ContentRefused, NotFound
+from quietway.exercises import keep_live, keep_of
 from quietway.faces.referring import Request, build_packet, count_feedback, find_warnings
 from quietway.faces.routing import Choice, find_referral, name_case, route_referral
 from quietway.faces.saying import saying_refusals
@@ -339,12 +340,17 @@ class AsyncReferrals:
 
     async def advocates(self, case_ref: CaseRef | None = None) -> builtins.list[AdvocateWait]:
         """List the requests for an advocate, with the time that each took to be answered."""
-        messages = keep_readable(self._agent, await list_messages(self._agent, case=case_ref))
+        said = keep_live(await list_messages(self._agent, case=case_ref))
+        messages = keep_readable(self._agent, said)
         return list(fold_advocates(messages, me=self._agent.keyring.agency))
 
-    async def list(self) -> list[Referral]:
-        """List every referral that this store knows, with its state and history."""
-        said = await list_tagged(self._agent, OF_ANY_REFERRAL)
+    async def list(self, *, exercise: bool = False) -> list[Referral]:
+        """List every referral that this store knows, with its state and history.
+
+        Args:
+            exercise: Those of drills instead, and no other.
+        """
+        said = keep_of(await list_tagged(self._agent, OF_ANY_REFERRAL), exercise=exercise)
         messages = keep_readable(self._agent, said)
         return list(fold_referrals(messages, me=self._agent.keyring.agency))
 
@@ -404,7 +410,8 @@ class AsyncReferrals:
     ) -> tuple[SentWarning, ...]:
         if packet.case_ref is None:
             return find_warnings(packet, agency, agencies, ())
-        of_case = await list_messages(self._agent, case=packet.case_ref)
+        said = await list_messages(self._agent, case=packet.case_ref)
+        of_case = keep_of(said, exercise=packet.exercise)
         return find_warnings(packet, agency, agencies, of_case)
 
 

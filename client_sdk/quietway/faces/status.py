@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quietway.faces.casework import BOARD, ID_BYTES, say_of_case
+from quietway.exercises import OF_DRILL
+from quietway.faces.casework import ID_BYTES, say_of_case
 from quietway.faces.saying import saying_refusals
 from quietway.history import list_messages
+from quietway.naming import BOARD
 from quietway.ports import Put
 from quietway.roles import is_readable, my_roles
 from quietway.speaking import find_agencies, speak
@@ -98,7 +100,7 @@ class AsyncStatus:
             self._agent,
             content.model_copy(update={"supersedes": seen}),
             to=agencies,
-            conversation=await self._find_conversation(agencies),
+            conversation=await self._find_conversation(agencies, drill=exercise),
         )
 
     async def board(self) -> list[StatusEntry]:
@@ -106,9 +108,12 @@ class AsyncStatus:
         cards = await self._agent.ledger.case_cards(_ReadableStatuses(my_roles(self._agent)))
         return list(show_statuses(cards.values(), now=self._agent.clock.now()))
 
-    async def _find_conversation(self, agencies: tuple[AgencyId, ...]) -> ConversationId:
+    async def _find_conversation(
+        self, agencies: tuple[AgencyId, ...], *, drill: bool
+    ) -> ConversationId:
         # One conversation for each circle of agencies: an audience is introduced once.
         key = b"".join(agency.value for agency in sorted(set(agencies)))
+        key += OF_DRILL if drill else b""
         held = await self._agent.store.read(BOARD, key)
         if held is not None:
             return ConversationId(held)

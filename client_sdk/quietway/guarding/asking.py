@@ -13,11 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from quietway.errors import LocationFound
+from quietway.exercises import is_exercise
 from quietway.guard.deciding import Decision, judge, place
 from quietway.guard.fields import TextField, list_texts
 from quietway.guard.inspecting import inspect
 from quietway.guarding.overrides import Words, find_overriding
-from quietway.guarding.records import count_held
+from quietway.guarding.records import count_drilled, count_held
 from quietway.own.telling import list_colleagues
 from quietway.policy.channels import TIER_OF
 from quietway_schemas.content.contact import ContactLog
@@ -32,6 +33,15 @@ if TYPE_CHECKING:
     from quietway_schemas.content.base import ContentModel
 
 CRISIS: Final = "urgent"
+_CRISIS_KINDS: Final = (
+    "action.",
+    "alert.",
+    "crisis.",
+    "decision.",
+    "huddle.",
+    "logistics",
+)
+"""What is said of an alert and within a crisis, whatever its urgency says."""
 _URGENCIES: Final = ("time_sensitivity", "urgency")
 _SECURE_TIERS: Final = frozenset(
     {"in_person", "scheduled_meeting", "secure_email", "secure_message"}
@@ -75,7 +85,9 @@ async def ask_guard(
     decision = judge(found, overriding, crisis=crisis, alone=alone, now=agent.clock.now())
     if decision.stands:
         refused = agent.guarding.refuse(words, decision, crisis=crisis)
-        if refused.is_new:
+        if refused.is_new and is_exercise(content):
+            await count_drilled(agent)
+        elif refused.is_new:
             await count_held(agent, decision)
         raise LocationFound(decision, refused.digest, content.type)
     return decision
@@ -105,5 +117,7 @@ def find_channel(content: ContentModel) -> Channel:
 
 
 def is_crisis(content: ContentModel) -> bool:
-    """Say whether a content is of the crisis tier."""
+    """Say whether a content is of the crisis tier: urgent, of an alert, or within a crisis."""
+    if content.type.startswith(_CRISIS_KINDS):
+        return True
     return any(getattr(content, name, None) == CRISIS for name in _URGENCIES)

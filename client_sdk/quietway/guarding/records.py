@@ -34,6 +34,8 @@ OVERRIDE: Final = "override"
 """Overrides that were used on this device, by the local id of the message."""
 HELD: Final = "guard_held"
 """How often each rule held something back, by its id."""
+DRILL_REFUSAL: Final = "drill_refusal"
+"""When something was refused in a drill: it is in the drill's score, and in no rule's count."""
 KEPT_MS: Final = 365 * DAY
 
 
@@ -119,6 +121,13 @@ async def count_held(agent: Agent, decision: Decision) -> None:
             await agent.settle(
                 also=[Put(HELD, rule.encode(), write_row(held=held + 1)) for rule, held in counts]
             )
+
+
+async def count_drilled(agent: Agent) -> None:
+    """Note that something was refused in a drill, and nothing of what it was."""
+    with suppress(StorageFull):  # As above.
+        key = agent.clock.now().to_bytes(8, "big") + agent.entropy.draw(8)
+        await agent.settle(also=[Put(DRILL_REFUSAL, key, write_row())])
 
 
 async def report_overrides(agent: Agent) -> OverrideReport:

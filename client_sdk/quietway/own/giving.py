@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from quietway.errors import NotFound, SnapshotRefused
+from quietway.exercises import keep_live
 from quietway.history import is_held_back, list_as_said, show_message
 from quietway.own.proposals import find_certificate, find_ops_list
 from quietway.own.snapshot_form import digest_snapshot, gather_snapshot
@@ -44,10 +45,10 @@ async def offer_snapshot(agent: Agent, device: DeviceId, key: SigningKey | None)
         raise NotFound(str(device), "quietway device list")
     check_giver(agent, new)
     me, now = agent.keyring.agency, agent.clock.now()
-    # What a partner stopped is given to nobody.
+    # What a partner stopped is given to nobody, and no device begins with old drills.
     shown = [
         held
-        for held in await list_as_said(agent)
+        for held in keep_live(await list_as_said(agent))
         if not is_held_back(agent, show_message(agent, held))
     ]
     gathered = gather_snapshot(shown, me=me, roles=new.roles, now=now)

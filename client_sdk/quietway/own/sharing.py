@@ -38,9 +38,11 @@ from quietway.own.taken import Taken
 from quietway.own.telling import list_colleagues, tell_own
 from quietway.partners import INVITED, PARTNER, PartnerRecord
 from quietway.ports import Delete, Put, Row
+from quietway.roles import my_roles
 from quietway.sealing import BAD_CONTENT
 from quietway_crypto.errors import CryptoError
 from quietway_schemas.content.agency import MOST_ROW_BYTES, MOST_ROWS, AgencyShared, SharedRow
+from quietway_schemas.content.roles import ON_CALL
 from quietway_schemas.errors import SchemaError
 from quietway_schemas.ids import AgencyId, CaseRef
 
@@ -176,7 +178,9 @@ async def share_with(agent: Agent, device: DeviceId) -> None:
     # Who is paused comes before who the partners are: what is cut off in between lets nobody in.
     decided = agent.standings.gather()
     shared = [*await gather_shared(agent), *gather_agreements(agent)]
-    await tell_own(agent, *decided, *shared, devices=(device,))
+    # Who is on call is said by those alone who may set it.
+    on_call = [] if ON_CALL.isdisjoint(my_roles(agent)) else agent.oncall.gather()
+    await tell_own(agent, *decided, *shared, *on_call, devices=(device,))
 
 
 async def take_shared(agent: Agent, told: Told, content: AgencyShared) -> Taken:

@@ -42,6 +42,7 @@ from quietway_schemas.content.agency import (
     AgencyStanding,
 )
 from quietway_schemas.content.lane import LaneGrant
+from quietway_schemas.content.oncall import OnCallPublished
 from quietway_schemas.content.quiet import is_heeded
 from quietway_schemas.content.registry import parse_content
 from quietway_schemas.envelope import EnvelopeClass
@@ -79,7 +80,8 @@ async def _take_one(agent: Agent, row: Row) -> Taken:
         return Taken(events=(DeadLettered(BAD_CONTENT, agent.clock.now()),))
     if isinstance(told.content, LaneGrant):
         return await take_grant(agent, told, told.content)
-    heeded = is_heeded(told.content.type)
+    # What a partner says of who is on call is taken in here too; shown is neither.
+    heeded = is_heeded(told.content.type) or isinstance(told.content, OnCallPublished)
     if heeded and told.agency != agent.keyring.agency:
         # Its signer was judged when it was opened; what it may decide is its taker's to say.
         return await _act_on(agent, told)
@@ -122,10 +124,11 @@ def still_decides(agent: Agent, device: DeviceId) -> bool:
 
 def _read(row: Row) -> Told:
     held = Fields(row.value)
+    class_ = EnvelopeClass.FLASH if held.truth("flash") else EnvelopeClass.CASE
     return Told(
         agency=AgencyId.from_text(held.text("agency")),
         device=DeviceId.from_text(held.text("device")),
         at=held.number("said_at"),
-        content=parse_content(held.raw("content"), EnvelopeClass.CASE),
+        content=parse_content(held.raw("content"), class_),
         kept=held,
     )

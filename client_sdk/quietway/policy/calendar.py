@@ -56,7 +56,7 @@ class BusinessCalendar:
     closes: time = time(17)
 
     def __post_init__(self) -> None:
-        _find_zone(self.time_zone)
+        find_zone(self.time_zone)
         # Any year would do: it is asked whether there is such a place.
         _find_holidays(self.country, self.subdivision, _EPOCH.year)
 
@@ -118,15 +118,20 @@ class BusinessCalendar:
         raise ContentRefused("country", "has no business day in two months: name another calendar.")
 
     def _show(self, at: Instant) -> datetime:
-        return (_EPOCH + timedelta(milliseconds=at)).astimezone(_find_zone(self.time_zone))
+        return (_EPOCH + timedelta(milliseconds=at)).astimezone(find_zone(self.time_zone))
 
     def _at(self, day: date, clock: time) -> Instant:
-        local = datetime.combine(day, clock, tzinfo=_find_zone(self.time_zone))
+        local = datetime.combine(day, clock, tzinfo=find_zone(self.time_zone))
         return (local.astimezone(UTC) - _EPOCH) // _MS
 
 
 @cache
-def _find_zone(name: str) -> ZoneInfo:
+def find_zone(name: str) -> ZoneInfo:
+    """Find a time zone by its IANA name.
+
+    Raises:
+        ContentRefused: There is no such zone.
+    """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

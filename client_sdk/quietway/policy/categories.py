@@ -44,11 +44,18 @@ WORD_KINDS: Final = frozenset(
 
 _STATUS: Final = frozenset({"status"})
 _SERVICES: Final = frozenset({"services"})
+_TALK: Final = frozenset({"narrative", "status"})
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 _CATEGORIES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
+        "aar": _TALK,
+        "aar.item": _TALK,
+        "aar.update": _STATUS,
+        "action.item": _TALK,
+        "action.update": _STATUS,
         "advocate.request": _SERVICES,
+        "alert.minimal": _STATUS,
         "attachment.file": frozenset({"documents"}),
         "barrier.update": frozenset({"barriers"}),
         "case.link": _STATUS,
@@ -57,13 +64,26 @@ _CATEGORIES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "clarification.request": frozenset({"narrative"}),
         "consent.preferences": frozenset({"contact"}),
         "contact.log": _SERVICES,
+        "crisis.activate": _STATUS,
+        "crisis.answer": _STATUS,
+        "decision.log": _TALK,
         "escalation": _STATUS,
+        "event.closed": _STATUS,
+        "event.note": _TALK,
+        "huddle.checkin": _STATUS,
+        "huddle.handover": _STATUS,
+        "huddle.left": _STATUS,
+        "huddle.members": _STATUS,
+        "huddle.message": _TALK,
+        "huddle.stopped": _STATUS,
+        "huddle.summary": _TALK,
         "lead.accepted": _STATUS,
         "lead.assign": _STATUS,
         "lead.confirmed": _STATUS,
         "lead.declined": _STATUS,
         "lead.handover": _STATUS,
         "lead.withdrawn": _STATUS,
+        "logistics": _SERVICES,
         "message.text": frozenset({"narrative"}),
         "progress.note": _STATUS,
         "referral.ack": _SERVICES,
@@ -88,22 +108,48 @@ _FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {"note": "narrative", "survivor_preference": "services"}
 )
 """Optional fields that say more than their type does."""
+HUDDLE: Final = "huddle_participation"
+"""The scope of what is said to several agencies about one event."""
+_OF_CRISES: Final = frozenset(
+    {
+        "action.item",
+        "action.update",
+        "crisis.activate",
+        "crisis.answer",
+        "decision.log",
+        "huddle.checkin",
+        "huddle.handover",
+        "huddle.left",
+        "huddle.members",
+        "huddle.message",
+        "huddle.stopped",
+        "huddle.summary",
+        "logistics",
+    }
+)
+_OF_ENDS: Final = frozenset({"aar", "event.closed", "event.note"})
+"""What is said when an event is over. Items of a review are of agencies, and of nobody else."""
 _PURPOSES: Final[Mapping[str, str]] = MappingProxyType(
     {
         **{kind: "service_referral" for kind in _CATEGORIES if kind.startswith("referral.")},
         "advocate.request": "service_referral",
         "service.uptake": "service_referral",
         "triage.route": "service_referral",
+        **dict.fromkeys(_OF_CRISES, "crisis_response"),
+        **dict.fromkeys((*_OF_ENDS, "aar.item", "aar.update"), "crisis_response"),
     }
 )
 _SCOPES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "alert.minimal": "crisis_alert",
         "barrier.update": "coordination_status",
         "case.link": "linkage",
         "case.status": "coordination_status",
         "relocation.options": "coordination_status",
         "status.indicator": "coordination_status",
         "urgent_action": "coordination_status",
+        **dict.fromkeys(_OF_CRISES - {"crisis.answer"}, HUDDLE),
+        **dict.fromkeys(_OF_ENDS, HUDDLE),
     }
 )
 _SCOPE_OF_SERVICE: Final[Mapping[str, str]] = MappingProxyType(

@@ -43,6 +43,7 @@ class Question:
             now. Empty where no device is known yet.
         to_source: Whether the case came from that agency, and this answers it.
         automatic: Whether a program says it by itself, and no person decided.
+        exercise: Whether it is marked as a drill.
     """
 
     recipient: AgencyId
@@ -60,6 +61,7 @@ class Question:
     roles_there: tuple[frozenset[str], ...] = ()
     to_source: bool = False
     automatic: bool = False
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Ground:
         told: Whether that agency was told of the case before, by a person's decision.
         agreements: The agreements with that agency which all parties have signed, whenever they
             count.
+        vouched: A code of `disclosure_basis`: on which ground another agency brought that one into
+            the huddle, as the last statement of who takes part says; None where none did.
     """
 
     stance: Stance = Stance.GRANTED
@@ -82,3 +86,4 @@ class Ground:
     identified: bool = False
     told: bool = False
     agreements: tuple[Matrix, ...] = ()
+    vouched: str | None = None

@@ -21,6 +21,7 @@ from quietway.policy.absolute import Stance
 from quietway.policy.agreements import find_limiting
 from quietway.policy.categories import (
     BY_LAW,
+    HUDDLE,
     MINIMUM,
     WORD_KINDS,
 )
@@ -104,8 +105,14 @@ def _closes_loop(question: Question) -> bool:
 
 
 def _needs_release(question: Question, ground: Ground) -> bool:
-    withdrawn = any(held.stance is not Stance.GRANTED for held in ground.releases)
-    return withdrawn or question.kind == _LINK or counts_as_identifying(question, ground)
+    if _is_withdrawn(ground) or question.kind == _LINK:
+        return True
+    shared = question.scope == HUDDLE and not (question.exercise or question.to_source)
+    return shared or counts_as_identifying(question, ground)
+
+
+def _is_withdrawn(ground: Ground) -> bool:
+    return any(held.stance is not Stance.GRANTED for held in ground.releases)
 
 
 def _refuse(rule_id: str, missing: tuple[str, ...] = ()) -> Ruling:
@@ -231,6 +238,15 @@ def _released(question: Question, ground: Ground) -> Ruling | None:
     return _allow(question, ground, "P50", SURVIVOR_RELEASE, release=release.consent_id, until=end)
 
 
+def _vouched(question: Question, ground: Ground) -> Ruling | None:
+    """P51: another agency brought it into the huddle, and says on which ground."""
+    if ground.vouched is None or question.scope != HUDDLE:
+        return None
+    if question.identifying or _is_withdrawn(ground):
+        return None
+    return _allow(question, ground, "P51", ground.vouched)
+
+
 def _beyond_minimum(question: Question, ground: Ground) -> Ruling | None:
     """P60: it names nobody, but says more than flows without an agreement or a release."""
     if _needs_release(question, ground):
@@ -271,6 +287,7 @@ RULES: Final[dict[str, Callable[[Question, Ground], Ruling | None]]] = {
     "P30": _by_law,
     "P40": _pseudonymous,
     "P50": _released,
+    "P51": _vouched,
     "P60": _beyond_minimum,
 }
 """The rules by the first id that each gives, in the order in which they are asked. What none of

@@ -27,6 +27,7 @@ _MS: Final = 1_000
 @dataclass(eq=False, slots=True)
 class _Sleeper:
     wakes_at: Instant
+    steady_at: int
     loop: asyncio.AbstractEventLoop
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -85,14 +86,13 @@ class FakeClock:
         """Set the clock on or back without any time passing, as a person or an attacker does."""
         with self._lock:
             self._now += round(seconds * _MS)
-            due = [sleeper for sleeper in self._sleepers if sleeper.wakes_at <= self._now]
-        for sleeper in due:
-            sleeper.wake()
+        self._wake_up()
 
     def stand_still(self, seconds: float) -> None:
         """Let time pass that the clock does not show, as one does that has stopped."""
         with self._lock:
             self._steady += round(seconds * _MS)
+        self._wake_up()
 
     async def sleep(self, seconds: float) -> None:
         """Return once the clock was advanced that far; a sleep of nothing lets others run."""
@@ -111,8 +111,21 @@ class FakeClock:
         self.rests.append(seconds)
         await asyncio.sleep(0)
 
+    def _wake_up(self) -> None:
+        # As a machine does it: whoever sleeps wakes by the time that passed, whatever a clock says.
+        with self._lock:
+            due = [
+                sleeper
+                for sleeper in self._sleepers
+                if sleeper.wakes_at <= self._now or sleeper.steady_at <= self._steady
+            ]
+        for sleeper in due:
+            sleeper.wake()
+
     def _lie_down(self, seconds: float) -> _Sleeper:
         with self._lock:
-            sleeper = _Sleeper(self._now + round(seconds * _MS), asyncio.get_running_loop())
+            length = round(seconds * _MS)
+            loop = asyncio.get_running_loop()
+            sleeper = _Sleeper(self._now + length, self._steady + length, loop)
             self._sleepers.append(sleeper)
         return sleeper

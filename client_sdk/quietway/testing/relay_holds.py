@@ -91,6 +91,12 @@ class RelayHolds:
                 del self._ladders[hold_id]
         return going
 
+    def list_called(self, hold_id: bytes) -> set[MailboxId]:
+        """List whom a ladder has called so far; nobody where there is none."""
+        ladder = self._ladders.get(hold_id)
+        tiers = () if ladder is None else ladder.tiers
+        return {mailbox for tier in tiers if tier.is_released for mailbox in tier.places}
+
     def find_claimed(self, hold_id: bytes, claim: Claim) -> tuple[bool, set[MailboxId]]:
         """Judge a claim.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from quietway.engine.conversations import find_holes, list_unlinked, name_place
 from quietway_schemas.content.message import MessageText
+from quietway_schemas.content.quiet import is_introduced
 from quietway_schemas.envelope import EnvelopeClass
 from quietway_schemas.ids import DeviceId
 from quietway_schemas.instants import HOUR
@@ -216,7 +217,8 @@ def _show(
     quoted = content.in_reply_to if isinstance(content, MessageText) else None
     answered = None if quoted is None else hashes.get(quoted)
     told = None if held.message_id is None else known.awaited.get(held.message_id.value)
-    audience_known = held.audience_digest in known.audiences or held.from_snapshot
+    is_told = held.audience_digest in known.audiences or held.from_snapshot
+    audience_known = is_told or not is_introduced(held.content.type)
     return Said(
         message_id=held.message_id,
         agency=held.agency,

@@ -13,9 +13,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from quietway.crisis.naming import name_huddle
 from quietway.views.conversation import order_messages
 from quietway_schemas.canonical import encode_canonical
 from quietway_schemas.content.base import CaseContent
+from quietway_schemas.content.crisis import CrisisActivate
 from quietway_schemas.content.registry import encode_content
 from quietway_schemas.content.roles import find_receivers, is_among
 from quietway_schemas.instants import to_text
@@ -66,6 +68,9 @@ def group_cases(messages: Iterable[StoredMessage]) -> dict[CaseRef, list[StoredM
     for held in kept:
         if (named := case_of(held.content)) is not None:
             spoken_of[held.conversation].add(named)
+            if isinstance(held.content, CrisisActivate):
+                # In the huddle nobody names the case: it is the one that was activated.
+                spoken_of[name_huddle(held.content.event_id)].add(named)
     grouped: dict[CaseRef, list[StoredMessage]] = {}
     for held in kept:
         named, there = case_of(held.content), spoken_of[held.conversation]

@@ -3,7 +3,7 @@
 Spec: docs/reference/desk.md, "quietway watch".
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
 import typer
 
@@ -11,13 +11,20 @@ from quietway import (
     AgencyGone,
     AgencyRemoved,
     AgreementSigned,
+    AlertClaimed,
+    AlertRaised,
+    AlertReleased,
+    AlertsDigested,
+    AlertUnanswered,
     Client,
     ConnectionBack,
     ConnectionLost,
     ConsentChanged,
+    CrisisCalled,
     DeadLettered,
     DeviceLeaving,
     DeviceProposed,
+    DrillInject,
     ErasingPaused,
     Event,
     ExpiredUnread,
@@ -25,6 +32,8 @@ from quietway import (
     GapSeen,
     HeldBack,
     LogUnproven,
+    OnCallGap,
+    OnCallUnreachable,
     OwnDevicesChanged,
     PartnerStandingChanged,
     Quarantined,
@@ -36,9 +45,12 @@ from quietway import (
     ToldOtherwise,
     UnknownOwnVersion,
 )
+from quietway_desk.alarms import ring, show_alarm
 from quietway_desk.screen import remark, warn
 from quietway_desk.session import note_access, opened, talk, tell_alarm
 from quietway_desk.words import show_received
+
+OF_ALERTS: Final = "alert."
 
 
 def watch(context: typer.Context) -> None:
@@ -58,17 +70,22 @@ def watch(context: typer.Context) -> None:
 
 def _show_events(client: Client) -> None:
     for event in client.events():
-        if isinstance(event, Received):
-            note_access(client, "open", messages=[event.message_id])
-        _show_event(event)
-        if isinstance(event, Received):
-            client.messages.mark_opened(event)
+        _show_event(client, event)
 
 
-def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for each event, and nothing else
+def _open(client: Client, message: Received) -> None:
+    # An alert rings, and says nothing about its case on a screen that nobody may be looking at.
+    if message.content.type.startswith(OF_ALERTS):
+        return
+    note_access(client, "open", messages=[message.message_id])
+    show_received(message)
+    client.messages.mark_opened(message)
+
+
+def _show_event(client: Client, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each event, and nothing else
     match event:
         case Received():
-            show_received(event)
+            _open(client, event)
         case SentStored():
             remark("Delivered to the relay.")
         case GapSeen():
@@ -117,6 +134,13 @@ def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for eac
                 warn(event.problem)
             else:
                 remark("What your agency knows of its cases is here now.")
+        case OnCallGap():
+            warn(f"Nobody would be reached as {event.tier}. See: quietway oncall gaps")
+        case OnCallUnreachable():
+            warn(
+                "You are on call, and an alert would not arrive here. Call whoever is on call "
+                "next, and look at the network. See: quietway oncall show"
+            )
         case PartnerStandingChanged():
             warn(f"A colleague decided about a partner: {event.stance}. See: quietway partner list")
         case ConnectionLost():
@@ -130,9 +154,21 @@ def _show_event(event: Event) -> None:  # noqa: C901, PLR0912 - one case for eac
                 "Consent about a case changed. "
                 + ("What the partner said of it is not shown now." if event.held_back else "")
             )
+        case CrisisCalled():
+            ring()
+            warn(
+                ("EXERCISE. " if event.exercise else "")
+                + "A partner calls your agency to a crisis. Answer it: quietway crisis list"
+            )
         case HeldBack():
             remark("Something came about a case that is paused. It is kept, and not shown.")
         case RollbackSilent():
             warn("A partner has not confirmed that it deleted what was asked. Call them.")
+        case (
+            AlertRaised() | AlertsDigested() | AlertClaimed() | AlertReleased() | AlertUnanswered()
+        ):
+            show_alarm(client, event)
+        case DrillInject():
+            remark(f"EXERCISE. {event.words}")
         case _:
             assert_never(event)

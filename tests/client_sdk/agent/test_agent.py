@@ -12,7 +12,13 @@ from tests.client_sdk.agencies import HOSPITAL, POLICE, SHELTER, Agencies
 from tests.controls import without
 
 from quietway.content import MessageText
-from quietway.errors import RelayRefused, RelayUnreachable, StorageFull, StoreRolledBack
+from quietway.errors import (
+    RelayRefused,
+    RelayUnreachable,
+    StorageFull,
+    StoreDamaged,
+    StoreRolledBack,
+)
 from quietway.pausing import pause_after, told_by
 from quietway.publishing import EPOCHS, MANIFEST, PUBLISHED
 from quietway.store.memory import MemoryStore
@@ -50,6 +56,7 @@ class Unfriendly:
         self.submissions: list[int] = []
         self.refuse_next: RelayRefused | None = None
         self.refuse_lanes = False
+        self.cut_off = False
         self.endless = False
         self.back_after: int | None = None
         self.knocks = 0
@@ -61,6 +68,8 @@ class Unfriendly:
     async def submit(self, capability: bytes, records: Sequence[bytes]) -> None:
         self.submissions.append(len(records))
         refusal, self.refuse_next = self.refuse_next, None
+        if self.cut_off:
+            raise RelayUnreachable
         if refusal is not None:
             raise refusal
         await self._relay.submit(capability, records)
@@ -327,6 +336,52 @@ async def test_pauses_between_attempts_grow_to_a_minute_with_full_jitter(
         assert max(pauses) - min(pauses) > longest / 2
 
 
+@pytest.mark.parametrize(("role", "most"), [("shelter_staff", 60), ("on_call_lead", 4)])
+async def test_who_is_called_in_a_crisis_is_back_sooner(
+    agencies: Agencies, role: str, most: int
+) -> None:
+    shelter = await agencies.found(SHELTER, role=role)
+    between(shelter).back_after = 0
+    slept: list[float] = []
+    enough = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 40:
+            enough.set()
+        await asyncio.sleep(0)
+
+    shelter._agent.clock.sleep = sleep  # type: ignore[method-assign]  # nobody waits on it
+    following = asyncio.ensure_future(shelter._agent.follow())
+    await asyncio.wait_for(enough.wait(), 60)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    assert most / 2 < max(slept) <= most
+
+
+async def test_what_runs_beside_goes_on_after_a_refusal_and_a_fault_of_it_is_heard(
+    agencies: Agencies,
+) -> None:
+    """An alarm that ended silently would leave somebody alone."""
+    agent: Agent = (await agencies.found(SHELTER))._agent
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        raise RelayUnreachable if begun == 1 else StoreDamaged("store")
+
+    agent.beside.append(work)
+    following = asyncio.ensure_future(agent.follow())
+    while not following.done():
+        await sleep_deeply(agencies)
+        agencies.clock.advance(61)
+        await asyncio.wait([following], timeout=1)
+    with pytest.raises(StoreDamaged):
+        await following
+    assert begun == 2
+
+
 async def knock_twice(agencies: Agencies) -> tuple[int, int]:
     """Let a relay say "in 20 s"; count knocks just before that, and when the jitter is over too."""
     shelter = await agencies.found(SHELTER)
@@ -373,3 +428,35 @@ async def test_a_relay_may_ask_for_a_minute_at_most(agencies: Agencies) -> None:
     pauses = [pause_after(0, agent.entropy, told=told) for _ in range(200)]
     assert 60.0 <= min(pauses) <= max(pauses) <= 61.0
     assert told_by(RelayUnreachable()) == 0.0
+
+
+async def cut_off_for_a_moment(agencies: Agencies) -> list[str]:
+    """Let a socket stand while a sending does not get through; give the outbox 3 s later."""
+    shelter, _ = await agencies.found_partners(SHELTER, HOSPITAL)
+    relay = between(shelter)
+    following = asyncio.ensure_future(shelter._agent.follow())
+    await sleep_deeply(agencies)
+    relay.cut_off = True
+    await shelter.messages.send("It does not get through.", to="MERCY")
+    relay.cut_off = False
+    for _ in range(30):
+        agencies.clock.advance(0.1)
+        await asyncio.sleep(0.01)
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+    return [str(entry.state) for entry in await shelter.outbox()]
+
+
+async def test_what_did_not_get_through_goes_again_within_seconds(agencies: Agencies) -> None:
+    assert await cut_off_for_a_moment(agencies) == ["stored_at_relay"]
+
+
+async def test_control_without_trying_again_it_waits_for_the_next_tick(
+    agencies: Agencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait_for_ever(_: Agent) -> None:
+        await asyncio.Event().wait()
+
+    without(monkeypatch, "quietway.agent:Agent._try_again", wait_for_ever)
+    assert await cut_off_for_a_moment(agencies) == ["sealed"]

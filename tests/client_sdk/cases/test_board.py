@@ -195,3 +195,12 @@ def test_saying_it_to_nobody_named_tells_all_that_the_case_is_spoken_of_with_and
     assert [sorted(codes) for codes in shown] == [["childcare", "pet_care"], ["pet_care"]]
     with pytest.raises(ContentRefused, match="shared with nobody"):
         shelter.board.set_barrier(shelter.cases.open(), "pet_care")
+
+
+def test_a_status_that_names_no_case_is_no_case_and_hides_none(sandbox: Sandbox) -> None:
+    _, hospital, _, theirs = two(sandbox)
+    other = sandbox.agency("CITYPD-LIAISON")
+    other.status.set("order_served", to=["MERCY"])
+    hospital.sync()
+    assert "order_served" in {held.code for held in hospital.status.board()}
+    assert [held.case_ref for held in hospital.cases.list()] == [theirs]

@@ -10,8 +10,10 @@ import pytest
 
 import quietway
 from quietway import QuietwayError
+from quietway.alerting.phoning import PhoneScript
 from quietway.guard.deciding import Decision, TextFinding
 from quietway.policy.rulings import Ruling
+from quietway_schemas.ids import CaseRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,12 @@ GIVEN: Final[dict[str, tuple[object, ...]]] = {
         bytes(32),
         "message.text",
     ),
+    "LeadUnknown": (
+        "case_x",
+        PhoneScript("", (), "", CaseRef(bytes(16)), exercise=False, lines=()),
+    ),
+    "NotesOwed": (("MERCY",),),
+    "NotCorroborated": (bytes(16), "unverified"),
     "PassphraseTooWeak": ("It is a common one. Take six words.",),
     "RecoveryFileRefused": ("malformed",),
     "RelayRefused": ("over_quota", "Too much at once. Try again later."),

@@ -15,10 +15,15 @@ import quietway.codes
 import quietway.content
 import quietway.errors
 import quietway.testing
-from quietway.blocking import cases, client, faces, guard
+from quietway.blocking import cases, client, faces, guard, oncall
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "sdk.md"
 PUBLIC_NAMES = [
+    "Drill",
+    "DrillScore",
+    "EventReview",
+    "Scenario",
+    "read_scenario",
     "AccessEntry",
     "AccessFileRefused",
     "AccessLog",
@@ -36,6 +41,17 @@ PUBLIC_NAMES = [
     "AgreementRefused",
     "AgreementReport",
     "AgreementSigned",
+    "Alert",
+    "AlertBroadcast",
+    "AlertClaim",
+    "AlertClaimed",
+    "AlertError",
+    "AlertRaised",
+    "AlertReleased",
+    "AlertTier",
+    "AlertUnanswered",
+    "AlertVerified",
+    "AlertsDigested",
     "AnotherLog",
     "AsyncClient",
     "AsyncLockedDevice",
@@ -68,6 +84,12 @@ PUBLIC_NAMES = [
     "Contradiction",
     "Conversation",
     "ConversationEntry",
+    "CoverDevice",
+    "CoverGap",
+    "CoverTier",
+    "Crew",
+    "Crisis",
+    "CrisisCalled",
     "Custodian",
     "DataUse",
     "DataUseUnread",
@@ -82,6 +104,7 @@ PUBLIC_NAMES = [
     "DirectoryRefused",
     "DirectoryStale",
     "Disclosure",
+    "DrillInject",
     "Due",
     "DuplicateReferral",
     "ErasingPaused",
@@ -102,6 +125,7 @@ PUBLIC_NAMES = [
     "Hardened",
     "HeldBack",
     "Holder",
+    "HuddleSaid",
     "IdentityChanged",
     "ImportRefused",
     "Indicators",
@@ -109,6 +133,8 @@ PUBLIC_NAMES = [
     "Invitation",
     "LaneAwaited",
     "Lead",
+    "LeadChoice",
+    "LeadUnknown",
     "LegalHold",
     "LinkRefused",
     "ListedPhrase",
@@ -123,17 +149,25 @@ PUBLIC_NAMES = [
     "Look",
     "MembershipError",
     "NoRoom",
+    "NobodyToCall",
     "NotAgencyOwned",
+    "NotCorroborated",
+    "NotesOwed",
     "NotFound",
+    "NotPartners",
     "NotPermitted",
     "NotTakenIn",
     "NotYetApproved",
     "Offered",
     "OfferedLead",
+    "OnCall",
+    "OnCallChange",
+    "OnCallGap",
+    "OnCallUnreachable",
     "OpenInvitation",
+    "OpeningProgress",
     "OpsKeyMissing",
     "Order",
-    "OpeningProgress",
     "OutboxEntry",
     "OutboxState",
     "OutpacedByColleague",
@@ -154,6 +188,8 @@ PUBLIC_NAMES = [
     "PassphraseParameters",
     "PassphraseTooWeak",
     "PepperMissing",
+    "PhoneNumber",
+    "PhoneScript",
     "Proposal",
     "Quarantined",
     "QuietwayError",
@@ -175,13 +211,17 @@ PUBLIC_NAMES = [
     "RoleRefused",
     "RollbackSilent",
     "RootOffline",
+    "Rota",
     "RuleRate",
     "Ruling",
     "Said",
     "SecretAwaited",
     "Section",
     "Sent",
+    "SentAlert",
+    "SentLogistics",
     "SentStored",
+    "Shift",
     "SnapshotAwaited",
     "SnapshotOffer",
     "SnapshotOffered",
@@ -189,8 +229,8 @@ PUBLIC_NAMES = [
     "SnapshotTaken",
     "StandingReport",
     "StatusEntry",
-    "StorageFull",
     "StewardNeeded",
+    "StorageFull",
     "StoreDamaged",
     "StoreError",
     "StoreExists",
@@ -233,16 +273,24 @@ PUBLIC_METHODS = {
     "Client": "aclose agency_id backup change_passphrase close device_id doctor events fingerprint "
     "fingerprint_words forward_events found home inbox join lock now open outbox program "
     "read_offer recover_agency relay_url request_link restore sync wake_through wipe withdraw",
-    "LockedDevice": "believed_now close erase_due home listen open unlock",
+    "LockedDevice": "alarms believed_now close erase_due home listen open unlock wakes",
+    "OnCall": "accept_swap calendar changes gaps of offer_swap override publish rotas set_rota "
+    "show withdraw",
     "Partners": "add cut_off devices end find invitations invite list pause restore resume verify "
     "withdraw_invitation",
     "Referrals": "acknowledge advocates answer cancel feedback feedback_due find list open "
     "outcome reopen request_advocate route send uptake",
     "Escalations": "list raise_ resolve",
+    "Alerts": "broadcasts claim decline hand_off list phone_script release second send show verify",
     "Due": "list",
     "Contacts": "agenda ask list log log_call missing propose_channel publish publish_profile "
     "questions report_problem show",
     "Status": "board set",
+    "Crises": "accept_lead activate add_action answer assign_role close compare_words decide "
+    "decline_lead hand_over invite leave list note remove say send_logistics set_checkin show "
+    "show_lead show_words succeed summary update_action",
+    "Reviews": "add_item follow list record show update_item",
+    "Drills": "end event list reflect scenarios score scores show start",
     "Board": "answer_action list set_action set_barrier set_relocation show",
     "CaseLead": "accept assign confirm decline offer show tell withdraw",
     "Cases": "advise barriers concerns due export_timeline find indicators link list note_change "
@@ -281,6 +329,7 @@ def test_the_public_methods_are_these_and_no_others() -> None:
                 getattr(client, name, None)
                 or getattr(cases, name, None)
                 or getattr(guard, name, None)
+                or getattr(oncall, name, None)
                 or getattr(faces, name)
             )
             if not held.startswith("_")

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietway.engine import codec
+from quietway.engine.inputs import Rung, Shown
 from quietway.engine.state import (
     Chain,
     Delivery,
@@ -61,7 +62,12 @@ deliveries = st.builds(
     not_before=SMALL,
     reason=WORD,
     refusals=st.integers(0, 9),
+    cancel_hash=st.one_of(st.just(b""), raw(32)),
 )
+rungs = st.builds(
+    Rung, due=SMALL, devices=st.lists(raw(16).map(DeviceId), min_size=1, max_size=2).map(tuple)
+)
+shown = st.builds(Shown, hold_id=raw(16), secret=raw(32))
 entries = st.builds(
     Entry,
     local_id=raw(16),
@@ -77,6 +83,10 @@ entries = st.builds(
     deliveries=st.lists(deliveries, max_size=3, unique_by=lambda held: held.device).map(tuple),
     reason=WORD,
     expired=st.booleans(),
+    hold_id=raw(16),
+    rungs=st.lists(rungs, max_size=2).map(tuple),
+    placed=st.booleans(),
+    shown=st.lists(shown, max_size=2).map(tuple),
 )
 places = st.builds(Place, message_id=raw(16), core_hash=raw(32), prev=raw(32), expires=SMALL)
 chains = st.builds(
@@ -168,3 +178,29 @@ def test_a_field_that_an_earlier_version_did_not_write_is_at_its_default() -> No
     held = codec.Fields(b'{"text":"x"}')
     assert (held.text("text"), held.text("none"), held.number("none")) == ("x", "", 0)
     assert (held.truth("none"), held.raw("none"), held.texts("none")) == (False, b"", ())
+
+
+def test_a_row_of_the_outbox_that_an_earlier_version_wrote_is_read() -> None:
+    agency, device, conversation = (
+        AgencyId(b"a" * 16),
+        DeviceId(b"d" * 16),
+        ConversationId(bytes(16)),
+    )
+    row = {
+        "order": 3,
+        "kind": "message.text",
+        "flash": True,
+        "conversation": str(conversation),
+        "to": [str(agency)],
+        "content": "",
+        "composed": 5,
+        "deliveries": [
+            f"{agency} {device} sealed 7 8 9 over_quota",
+            f"{agency} {device} stored 1 0 0 ",
+        ],
+    }
+    entry = codec.read_entry(Row(1, b"l" * 16, encode_canonical(row)))
+    assert (entry.hold_id, entry.rungs, entry.placed, entry.shown) == (b"", (), False, ())
+    first, second = entry.deliveries
+    assert (first.epoch, first.not_before, first.refusals, first.reason) == (7, 8, 9, "over_quota")
+    assert (second.progress, second.reason, second.cancel_hash) == (Progress.STORED, "", b"")

@@ -217,12 +217,19 @@ async def test_nothing_unread_comes_into_the_outbox(
 
 def test_the_types_with_texts_are_known() -> None:
     assert list_kinds_with_text() == {
+        "aar",
+        "aar.item",
+        "action.item",
         "attachment.file",
         "clarification.request",
         "consent.preferences",
         "contact.log",
+        "decision.log",
         "directory.contact",
         "directory.profile",
+        "event.note",
+        "huddle.message",
+        "huddle.summary",
         "message.text",
         "referral.packet",
         "system_problem",

@@ -49,7 +49,8 @@ async def test_a_snapshot_holds_what_stands_and_no_history(agencies: Agencies) -
     shelter, hospital = await agencies.found_partners(SHELTER, HOSPITAL)
     await tell_of_cases(shelter, hospital)
     await hospital.messages.send("Not for everyone.", to="HARBOR")
-    await settle(shelter)
+    await hospital.referrals.send("HARBOR", **WHOLE_REFERRAL, exercise=True)
+    await settle(hospital, shelter)
     agencies.clock.advance(120)
     tablet = await link(agencies, shelter, "tablet")
     assert await tablet.referrals.list() == await tablet.status.board() == []
@@ -62,6 +63,8 @@ async def test_a_snapshot_holds_what_stands_and_no_history(agencies: Agencies) -
     (referral,) = await tablet.referrals.list()
     assert (referral.state, len(referral.history)) == ("accepted", 2)
     assert referral in await shelter.referrals.list()
+    assert len(await shelter.referrals.list(exercise=True)) == 1
+    assert await tablet.referrals.list(exercise=True) == []
     assert not [held for held in await tablet.inbox() if held.content.type == "message.text"]
     assert all(held.audience_known for held in await tablet.inbox())
 
