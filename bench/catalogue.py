@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from bench.claims import (
     accept_latency,
     alarm,
+    alert_claim,
+    alert_release,
     archive,
     cpu_per_envelope,
     directory,
@@ -48,6 +50,8 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     send_to_handler.MIDDLE,
     send_to_handler.LATE,
     alarm.CLAIM,
+    alert_release.CLAIM,
+    alert_claim.CLAIM,
     stored.CLAIM,
     drain.CLAIM,
     idle.SOCKET,

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import json
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from bench.load.client import LoadError
 from bench.load.websocket import (
@@ -121,9 +121,14 @@ class Reader(asyncio.Protocol):
                 future.set_exception(LoadError(sentence))
 
 
-async def open_readers(upgrades: list[str], port: int, *, at_once: int) -> list[Reader]:
+_Reader = TypeVar("_Reader", bound=Reader)
+
+
+async def open_readers(
+    upgrades: list[str], port: int, *, at_once: int, kind: type[_Reader] = Reader
+) -> list[_Reader]:
     """Open the sockets, one after the other."""
-    readers = [Reader(upgrade, at_once=at_once) for upgrade in upgrades]
+    readers = [kind(upgrade, at_once=at_once) for upgrade in upgrades]
     loop = asyncio.get_running_loop()
     for reader in readers:
         await loop.create_connection(lambda reader=reader: reader, "127.0.0.1", port)

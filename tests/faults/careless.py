@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from tests.controls import without
+from tests.ladders.planted import claim_behind_the_alert
 
 from quietway_server.__main__ import main
 from quietway_server.errors import StorageFailedError, StorageFullError
@@ -63,6 +64,8 @@ CONTROLS: Final[dict[str, dict[str, Callable[..., object]]]] = {
     "leaves what it deletes": {SETTLE: settling("secure_delete=OFF"), CHECK: lambda _: None},
     "never empties its log": {"quietway_server.store.sqlite:SqliteStore.tidy": lambda _: None},
     "may be dumped": {"quietway_server.__main__:harden_process": lambda: None},
+    "everybody is first": {"quietway_server.services.holds:is_first": lambda *_: True},
+    "claims stand behind": {"quietway_server.core.holds:claim": claim_behind_the_alert},
     "swallows errors": {COMMIT: swallow},
 }
 """By name: what is replaced, and by what."""

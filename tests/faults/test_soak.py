@@ -1,16 +1,19 @@
 """F25, the relay's part: hours of ordinary work in minutes; memory, files and log stay as they are.
 
-Envelopes are sent, read and acknowledged without a pause, on connections that come and go, and
-sockets open and close. The control is a relay that forgets nothing of what it judged.
+Envelopes are sent, read and acknowledged without a pause, on connections that come and go, sockets
+open and close, and ladders are placed, released and claimed. The control is a relay that forgets
+nothing of what it judged.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from tests.faults.calls import call_on
 from tests.faults.counts import IS_ALONE, trials
 from tests.faults.flood import Sender, Tally, count_lost, meanwhile, resident_mib
 from tests.faults.slow_reader import read_on
@@ -27,12 +30,17 @@ SAMPLES: Final = 20
 SLOPE_MIB: Final = 8.0
 LOG_MIB: Final = 64.0
 FILES: Final = 16
-_LIMITS: Final = {"mailbox_envelopes": "1000000", "lane_envelopes": "100000000"}
+_LIMITS: Final = {
+    "mailbox_envelopes": "1000000",
+    "lane_envelopes": "100000000",
+    "lane_crisis_envelopes": "100000000",
+}
 
 
 class _Outcome:
     def __init__(self) -> None:
         self.tally = Tally()
+        self.alerts: Counter[str] = Counter()
         self.read = 0
         self.memory: list[float] = []
         self.files: list[int] = []
@@ -56,7 +64,8 @@ class _Outcome:
     def figures(self) -> str:
         """Write it down in one line."""
         return (
-            f"{MINUTES} minutes: {dict(self.tally.answers)}, {self.read} read; memory"
+            f"{MINUTES} minutes: {dict(self.tally.answers)}, ladders {dict(self.alerts)},"
+            f" {self.read} read; memory"
             f" {self.memory[0]:.0f} to {self.memory[-1]:.0f} MiB, {self.grown:+.1f} between the"
             f" halves; files {min(self.files)} to {max(self.files)}; log at most"
             f" {self.log_mib:.1f} MiB; lost {self.lost}"
@@ -78,7 +87,9 @@ async def _soak(folder: Path, *, module: str = PRODUCT) -> _Outcome:
         def count(read: int) -> None:
             outcome.read += read
 
-        async with meanwhile(*(sender.flood() for sender in senders), read_on(agency, count)):
+        working = [sender.flood() for sender in senders]
+        calling = call_on(agency, outcome.tally, outcome.alerts, 1)
+        async with meanwhile(*working, calling, read_on(agency, count)):
             # What is loaded and cached at first is no leak.
             await asyncio.sleep(MINUTES * 60 / SAMPLES)
             for _ in range(SAMPLES):
@@ -97,6 +108,7 @@ async def test_a_relay_that_works_on_and_on_grows_in_nothing(
     report(f"trial {trial}: {outcome.figures()}")
     assert outcome.lost == 0, outcome.figures()
     assert outcome.read > 0, outcome.figures()
+    assert set(outcome.alerts) == {"placed: 201", "claimed: 200"}, outcome.figures()
     assert outcome.grown <= SLOPE_MIB, outcome.figures()
     assert max(outcome.files) <= min(outcome.files) + FILES, outcome.figures()
     assert outcome.log_mib <= LOG_MIB, outcome.figures()
