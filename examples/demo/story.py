@@ -20,14 +20,19 @@ from ending import (
     stoppable,
     temporary_folder,
 )
-from relay import RelayFailedError
+from listener import StartFailedError
 from scenes import (
     agreed,
+    alert,
+    chaos,
+    closed,
     consented,
+    corroborated,
     expired,
     founding,
     gap,
     guarded,
+    huddle,
     imported,
     lost_laptop,
     paused,
@@ -61,10 +66,17 @@ SCENES: Final[dict[str, ModuleType]] = {
     "gap": gap,
     "second_device": second_device,
     "lost_laptop": lost_laptop,
+    "alert": alert,
+    "corroborated": corroborated,
+    "huddle": huddle,
+    "closed": closed,
     "two_faces": two_faces,
     "expired": expired,
     "who_sees_what": who_sees_what,
 }
+LONG_SECONDS: Final = 400
+ALONE: Final[dict[str, ModuleType]] = {"chaos": chaos}
+"""What is played only where it is asked for by name: it takes as long as all the others."""
 NOT_TAKEN: Final = 2
 WENT_WRONG: Final = 1
 UNREAD: Final = 141
@@ -74,8 +86,9 @@ def play_wanted() -> int:
     """Play what the environment asks for, and return the exit code."""
     tell = Teller()
     wanted, path = os.environ.get("SCENE", ""), os.environ.get("REFERRAL", "")
-    if wanted and wanted not in SCENES:
-        tell.raw(f"There is no scene of that name. SCENE is one of: {', '.join(SCENES)}.")
+    scenes = SCENES | ALONE
+    if wanted and wanted not in scenes:
+        tell.raw(f"There is no scene of that name. SCENE is one of: {', '.join(scenes)}.")
         return NOT_TAKEN
     try:
         raw = _read_referral(Path(path)) if path else None
@@ -96,7 +109,8 @@ def _read_referral(path: Path) -> bytes:
 
 def _run(tell: Teller, wanted: str, raw: bytes | None) -> int:
     try:
-        with stoppable(Deadline(DEADLINE_SECONDS)), temporary_folder() as folder:
+        seconds = LONG_SECONDS if wanted in ALONE else DEADLINE_SECONDS
+        with stoppable(Deadline(seconds)), temporary_folder() as folder:
             _play_in(folder, tell, wanted, raw)
     except StoppedError as stopped:
         tell.raw(stopped.sentence)
@@ -105,7 +119,7 @@ def _run(tell: Teller, wanted: str, raw: bytes | None) -> int:
         # Whoever read along has gone; nothing more can be told, and all is tidied up.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the end
         return UNREAD
-    except (QuietwayError, RelayFailedError, AssertionError) as problem:
+    except (QuietwayError, StartFailedError, AssertionError) as problem:
         tell.raw(f"The demo did not come out as it must: {problem}")
         return WENT_WRONG
     return 0
@@ -127,9 +141,10 @@ def _play(world: World, wanted: str) -> None:
         _play_scene(world, founding, hushed=True)
         _play_scene(world, imported)
         return
-    needed = (*SCENES[wanted].NEEDS, wanted) if wanted else tuple(SCENES)
+    scenes = SCENES | ALONE
+    needed = (*scenes[wanted].NEEDS, wanted) if wanted else tuple(SCENES)
     for name in needed:
-        _play_scene(world, SCENES[name], hushed=bool(wanted) and name != wanted)
+        _play_scene(world, scenes[name], hushed=bool(wanted) and name != wanted)
 
 
 def _play_scene(world: World, scene: ModuleType, *, hushed: bool = False) -> None:

@@ -19,6 +19,9 @@ from quietway import Client, PassphraseParameters
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from device import Device
+    from listener import Listener
+    from night import Night
     from tell import Teller
 
     from quietway import Received
@@ -81,7 +84,10 @@ class World:
         self.read: dict[str, list[str]] = {}
         self.referral_file: bytes | None = None
         self.laptop: Client | None = None
+        self.others: list[Client] = []
+        self.parameters = QUICK
         self._case: CaseRef | None = None
+        self._night: Night | None = None
         self._open = ExitStack()
         self._open.callback(self.relay.stop)
 
@@ -111,13 +117,24 @@ class World:
     def case(self, case: CaseRef) -> None:
         self._case = case
 
+    @property
+    def night(self) -> Night:
+        """The night with an alert, once a scene began it."""
+        if self._night is None:
+            raise AssertionError("There was no alert yet.")
+        return self._night
+
+    @night.setter
+    def night(self, night: Night) -> None:
+        self._night = night
+
     def found(self, name: str, program: str, role: str, *, code: str) -> None:
         """Found an agency with its first device, in a store of its own."""
         home, passphrase = self.folder / program.lower(), f"demo passphrase of {program}"
         client = Client.found(
             home,
             passphrase=passphrase,
-            relay=self.relay.url,
+            relay=self.relay.public_url or self.relay.url,
             enrolment_code=code,
             agency_code=program.partition("-")[0],
             program=program,
@@ -132,9 +149,9 @@ class World:
         """Keep a device open until the end, and close it then."""
         return self._open.enter_context(client)
 
-    def stop_at_the_end(self, relay: Relay) -> None:
-        """See that another relay ends with the demo."""
-        self._open.callback(relay.stop)
+    def stop_at_the_end(self, process: Listener | Device) -> None:
+        """See that another process ends with the demo."""
+        self._open.callback(process.stop)
 
     def remember(self, *words: str) -> None:
         """Remember words of contents, for the search at the end."""

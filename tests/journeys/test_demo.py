@@ -55,7 +55,7 @@ class Stage:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=70,
+            timeout=420,
             check=False,
         )
 
@@ -77,6 +77,8 @@ def test_the_demo_tells_who_sees_what_and_leaves_nothing_behind(stage: Stage) ->
 
     assert (played.returncode, played.stderr) == (0, "")
     assert "Who sees what" in played.stdout
+    for told in ("rings", "corroborated it", "Who takes part, as", "is due"):
+        assert told in played.stdout
     assert re.search(r"the relay's files +\d+ files, [\d,]+ bytes: 0 found", played.stdout)
     assert max(map(len, played.stdout.splitlines())) <= 80
     assert "\x1b" not in played.stdout
@@ -108,15 +110,29 @@ def test_an_address_is_caught_and_a_photograph_cleaned_before_they_are_sealed(
     stage.assert_clean()
 
 
+@pytest.mark.requirement("D06")
+def test_the_story_ends_well_while_network_relay_and_the_device_on_call_are_killed(
+    stage: Stage,
+) -> None:
+    """D06: who is on call is reached, whatever is killed; the scene fails on anything lost."""
+    played = stage.play(SCENE="chaos")
+
+    assert (played.returncode, played.stderr) == (0, ""), played.stdout
+    for killed in ("network", "phone", "relay"):
+        assert re.search(rf"The {killed} +is killed", played.stdout)
+    assert "NOT DELIVERED" in played.stdout
+    assert "each once" in played.stdout
+    assert re.search(r"the relay's files +\d+ files, [\d,]+ bytes: 0 found", played.stdout)
+    stage.assert_clean()
+
+
 def test_a_scene_that_is_not_there_is_named_with_those_that_are(stage: Stage) -> None:
     played = stage.play(SCENE="finale")
 
     assert played.returncode == 2
     scenes = "founding, referral, status, guarded, agreed, consented, taken_back, restart, paused"
-    assert (
-        f"{scenes}, gap, second_device, lost_laptop, two_faces, expired, who_sees_what"
-        in played.stdout
-    )
+    more = "gap, second_device, lost_laptop, alert, corroborated, huddle, closed"
+    assert f"{scenes}, {more}, two_faces, expired, who_sees_what, chaos" in played.stdout
 
 
 def list_identifying(value: object, name: str = "") -> Iterator[str]:

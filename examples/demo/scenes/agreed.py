@@ -20,7 +20,7 @@ DAY_MS = 86_400_000
 COUNTS_DAYS = 365
 CODED = ("barriers", "documents", "narrative", "services", "status")
 NAMED = ("barriers", "contact", "documents", "identity", "narrative", "services", "status")
-PURPOSES = ("safety_coordination", "service_referral")
+PURPOSES = ("crisis_response", "safety_coordination", "service_referral")
 KEPT_DAYS = 180
 NAMED_KEPT_DAYS = 90
 

@@ -122,10 +122,9 @@ def read_opened(world: World) -> list[bytes]:
     """Return what the agencies' stores show once they are opened."""
     for agency in world.agencies.values():
         world.fetch(agency)
+    clients = [*(agency.client for agency in world.agencies.values()), *world.others]
     return [
-        held.content.model_dump_json().encode()
-        for agency in world.agencies.values()
-        for held in agency.client.inbox()
+        held.content.model_dump_json().encode() for client in clients for held in client.inbox()
     ]
 
 
