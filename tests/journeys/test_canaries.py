@@ -23,6 +23,7 @@ MESSAGES: Final = 1_000
 REFERRALS: Final = 50
 STATUSES: Final = 50
 MARK: Final = "canaryinsidethecontent"
+LETTERS: Final = "bcdfghjkmpqrstvwxz"
 MEDIA_TYPE: Final = "application/vnd.quietway.envelopes"
 
 
@@ -34,7 +35,8 @@ class Canaries:
         self._drawn = 0
 
     def word(self, field: str) -> str:
-        return f"{MARK}-{field}-{secrets.token_hex(8)}"
+        # Of letters alone: among a thousand numbers one looks like a telephone's to the guard.
+        return f"{MARK}-{field}-{''.join(secrets.choice(LETTERS) for _ in range(12))}"
 
     def case_ref(self) -> CaseRef:
         return CaseRef(self.raw(secrets.token_bytes(16)))
